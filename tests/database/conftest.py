@@ -1,0 +1,38 @@
+"""Fixtures of the database tests: the database of a URL, opened."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from zenctx.database.engine import Database
+from zenctx.database.url import parse_database_url
+
+
+def opened(url: str, *, read_only: bool = False) -> Database:
+    """Open the database of a test's URL; an SQLite file is created first where it is not there."""
+    parsed = parse_database_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        Database.create_sqlite(Path(str(parsed.database))).close()
+    return Database.open(url, read_only=read_only)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Give an empty database to write to, on SQLite and then on PostgreSQL."""
+    with opened(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+def postgresql(postgres_url: str) -> Iterator[Database]:
+    """Give an empty PostgreSQL database to write to."""
+    with opened(postgres_url) as database:
+        yield database
+
+
+@pytest.fixture
+def sqlite(sqlite_url: str) -> Iterator[Database]:
+    """Give an empty SQLite database to write to."""
+    with opened(sqlite_url) as database:
+        yield database

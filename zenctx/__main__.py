@@ -1,0 +1,5 @@
+"""`python -m zenctx` is `zenctx`."""
+
+from zenctx.cli.main import main
+
+main()

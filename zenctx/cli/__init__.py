@@ -1,0 +1,1 @@
+"""The command line: options in, one report out as text or JSON. Nothing below this layer prints."""

@@ -1,0 +1,51 @@
+"""The application: every command of zenctx in one list, in the order of the help."""
+
+from typing import Annotated
+
+import typer
+
+from zenctx import __version__
+from zenctx.cli.group import Entry, build_app
+
+LOOK = "Look"
+CHANGE = "Change"
+SET_UP = "Set up"
+
+COMMANDS = (
+    Entry("runs", "List runs, newest first.", LOOK),
+    Entry("inspect", "Show the entries of a context, or one value in full.", LOOK),
+    Entry("cat", "Write the bytes of one value to standard output.", LOOK),
+    Entry("verify", "Read everything back: descriptors, files, checksums.", LOOK),
+    Entry("migrate", "Convert contexts to descriptors, or back to the legacy form.", CHANGE),
+    Entry("demo", "Make a playground.", SET_UP),
+    Entry("db", "zenctx's own tables, and the directory of a database.", SET_UP, branch=True),
+    Entry("db upgrade", "Create zenctx's own tables, or bring them up to date."),
+    Entry("db current", "Show the revision of zenctx's own tables."),
+    Entry("db sql", "Print the SQL that creates zenctx's own tables."),
+    Entry("db bind", "Bind the database to the configured persistent directory."),
+    Entry("config", "The settings that are in effect.", SET_UP, branch=True),
+    Entry("config show", "Show every setting with its value and where it comes from."),
+)
+"""A new command is one more entry here, and a module of its name in `zenctx.cli.commands`."""
+
+app = build_app(COMMANDS)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"zenctx {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Looks at, converts and checks the contexts of ZenFlow workflow runs, and loses none of their values.
+
+    The common options (--db, --config, --json, --quiet and others) follow the command: zenctx COMMAND --help shows
+    them all.
+    """

@@ -1,0 +1,57 @@
+"""The few flags that matter even when the command line as a whole cannot be understood."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+
+class Format(StrEnum):
+    """How results are written to standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+COMMON_OPTIONS = ("--db", "--config", "--format", "--json", "--quiet", "--verbose", "--no-color")
+"""What every command takes."""
+
+_JSON_FORMATS = {"json": Format.JSON, "jsonl": Format.JSONL}
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The flags that shape the output: told from the bare arguments first, then from the parsed options."""
+
+    format: Format = Format.TABLE
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
+    dry_run: bool = False
+
+
+def read_flags(arguments: Sequence[str]) -> Flags:
+    """Looks for the flags in arguments that nobody has parsed yet; what follows `--` is not looked at."""
+    options = list(arguments)
+    if "--" in options:
+        del options[options.index("--") :]
+    return Flags(
+        _format(options),
+        quiet="--quiet" in options,
+        verbose="--verbose" in options,
+        no_color="--no-color" in options,
+        dry_run="--dry-run" in options,
+    )
+
+
+def _format(options: list[str]) -> Format:
+    # Whoever asks for JSON anywhere, even in contradiction, reads JSON.
+    wanted = Format.TABLE
+    for option, following in pairwise([*options, ""]):
+        name, equals, value = option.partition("=")
+        if option == "--json":
+            wanted = Format.JSON
+        elif name == "--format":
+            wanted = _JSON_FORMATS.get(value if equals else following, wanted)
+    return wanted

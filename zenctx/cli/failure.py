@@ -1,0 +1,101 @@
+"""What went wrong, as a value: one sentence, what to do about it, and the exit code."""
+
+import os
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from zenctx.cli.streams import StdoutClosedError
+from zenctx.cli.terminal import mask_secrets, neutralise, neutralise_lines
+from zenctx.errors import ZenctxError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`kind` and `message` say what went wrong, `hint` what to do (or None); passwords in URLs are masked."""
+
+    kind: str
+    message: str
+    hint: str | None
+    exit_code: int
+
+    @property
+    def sentence(self) -> str:
+        """The lines for standard error, harmless on a terminal."""
+        lines = [f"Error: {neutralise(self.message)}"]
+        if self.hint:
+            lines.append(f"Hint: {neutralise(self.hint)}")
+        return "\n".join(lines) + "\n"
+
+
+def describe(error: BaseException) -> Failure:
+    """Tells what any error means to the one who called the command."""
+    failure = _describe(error)
+    hint = mask_secrets(failure.hint) if failure.hint else None
+    return Failure(failure.kind, mask_secrets(failure.message), hint, failure.exit_code)
+
+
+def _describe(error: BaseException) -> Failure:
+    match error:
+        case ZenctxError():
+            return Failure(error.kind, error.message, error.hint, error.exit_code)
+        case typer.TyperException():
+            return Failure("usage", _one_line(_usage_message(error)), _usage_hint(error), error.exit_code)
+        case KeyboardInterrupt() | typer.Abort():
+            return Failure("interrupted", "Interrupted.", None, INTERRUPTED)
+        case StdoutClosedError() | BrokenPipeError():
+            return Failure("broken_pipe", "Nobody reads the output any more.", None, BROKEN_PIPE)
+        case OSError():
+            return _unexpected(error, f"{error.strerror or type(error).__name__}{_file_name(error)}")
+        case _:
+            return _unexpected(error, type(error).__name__)
+
+
+def traceback_text(error: BaseException) -> str:
+    """Gives the traceback without the values of variables, passwords masked, harmless on a terminal."""
+    lines = traceback.TracebackException.from_exception(error, capture_locals=False).format()
+    return neutralise_lines(mask_secrets("".join(lines)))
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    # Typer adds the names it suggests in brackets; here they are the hint. The prefix is the validator's own.
+    message = error.message if _suggestions(error) else error.format_message()
+    return message.replace(": Value error, ", ": ")
+
+
+def _usage_hint(error: typer.TyperException) -> str | None:
+    suggestions = _suggestions(error)
+    return f"Did you mean {' or '.join(suggestions)}?" if suggestions else None
+
+
+def _suggestions(error: typer.TyperException) -> list[str]:
+    return list(getattr(error, "possibilities", None) or ())
+
+
+def _unexpected(error: BaseException, what: str) -> Failure:
+    # The text of a foreign error may hold values of a context, so only its class and its place are told.
+    return Failure("unexpected", f"Unexpected: {what}{_place(error)}.", "Add --verbose to see the traceback.", 1)
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    last = next((frame for frame in reversed(frames) if f"{os.sep}zenctx{os.sep}" in frame.filename), frames[-1])
+    path = last.filename.rpartition(f"{os.sep}zenctx{os.sep}")
+    return f" (zenctx/{path[2]}:{last.lineno})" if path[1] else f" ({Path(last.filename).name}:{last.lineno})"
+
+
+def _file_name(error: OSError) -> str:
+    return "" if error.filename is None else f": {error.filename!s}"
+
+
+def _one_line(text: str) -> str:
+    """Joins the lines of a message and closes its sentence."""
+    joined = " ".join(text.split())
+    return joined if joined.endswith((".", "?", "!")) else f"{joined}."

@@ -1,0 +1,89 @@
+"""Decides which columns a narrow terminal shows and how wide each of them is; pure, measured in cells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+
+from zenctx.cli.columns import Column
+
+GAP = 2
+"""Cells between two columns."""
+
+_NARROWEST_ID = 4
+_ORDER_OF_GIVING_WAY = ("middle", "fold", "never")
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The columns that are shown, by their position, with their widths; and those that are left out."""
+
+    shown: tuple[int, ...]
+    widths: tuple[int, ...]
+    hidden: tuple[int, ...]
+
+
+def fit(columns: Sequence[Column], natural: Sequence[int], width: int, *, shown: Sequence[int] | None = None) -> Fit:
+    """Fits columns of `natural` widths into a terminal of `width` cells.
+
+    First columns that may be dropped go, unless `shown` settles which stay; then those that may be squeezed are, the
+    widest first, down to their least; only then ids.
+    """
+    if shown is None:
+        shown = _choose(columns, natural, width)
+    widths = {at: min(natural[at], width) for at in shown}
+    for kind in _ORDER_OF_GIVING_WAY:
+        least = {at: _least(columns[at]) for at in shown if columns[at].squeeze == kind}
+        _squeeze(widths, least, _total(list(widths.values())) - width)
+    hidden = tuple(at for at in range(len(columns)) if at not in shown)
+    return Fit(tuple(shown), tuple(widths[at] for at in shown), hidden)
+
+
+def _choose(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:
+    shown = list(range(len(columns)))
+    while _total([_floor(columns[at], natural[at]) for at in shown]) > width:
+        droppable = [at for at in shown if columns[at].drop]
+        if not droppable:
+            break
+        # Of two equals the one further right goes.
+        shown.remove(max(droppable, key=lambda at: (columns[at].drop, at)))
+    return shown
+
+
+def shorten(text: str, width: int, ellipsis: str) -> str:
+    """Leaves out the middle of a text that is wider than `width` cells; the end, which tells more, gets the odd one."""
+    if cell_len(text) <= width:
+        return text
+    room = max(width - cell_len(ellipsis), 0)
+    head = room // 2
+    return set_cell_size(text, head).rstrip(" ") + ellipsis + _tail(text, room - head)
+
+
+def _tail(text: str, width: int) -> str:
+    tail = ""
+    for character in reversed(text):
+        if cell_len(character + tail) > width:
+            break
+        tail = character + tail
+    return tail
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * max(len(widths) - 1, 0)
+
+
+def _floor(column: Column, natural: int) -> int:
+    return natural if column.squeeze == "never" else min(natural, column.least)
+
+
+def _least(column: Column) -> int:
+    return _NARROWEST_ID if column.squeeze == "never" else column.least
+
+
+def _squeeze(widths: dict[int, int], least: Mapping[int, int], excess: int) -> None:
+    """Takes `excess` cells from the columns of `least`, always from the widest that has any to give."""
+    for _ in range(excess):
+        givers = [at for at, cells in least.items() if widths[at] > cells]
+        if not givers:
+            return
+        widths[max(givers, key=lambda at: widths[at])] -= 1

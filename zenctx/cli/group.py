@@ -1,0 +1,158 @@
+"""The tree of commands: each is imported only when it is called, and every error of it ends in one place."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.main import get_command
+
+from zenctx.cli.arguments import COMMON_OPTIONS
+from zenctx.cli.help import Command, CommandGroup
+from zenctx.cli.session import Session
+from zenctx.errors import UsageError
+
+if TYPE_CHECKING:
+    from typer._click import Command as AnyCommand
+    from typer._click import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command: its words (`config show`), its line in the help, the section it stands in.
+
+    The function is looked up when the command is called: `zenctx.cli.commands.config:show`, or `target`. Without a
+    function (`branch`) it is the group whose commands follow.
+    """
+
+    words: str
+    summary: str
+    section: str = "Commands"
+    target: str = ""
+    branch: bool = False
+
+    @property
+    def name(self) -> str:
+        """The last word."""
+        return self.words.rpartition(" ")[2]
+
+    @property
+    def function(self) -> tuple[str, str]:
+        """Module and name of the declared command."""
+        if self.target:
+            module, _, name = self.target.partition(":")
+            return module, name
+        first, _, _ = self.words.partition(" ")
+        return f"zenctx.cli.commands.{first}", self.name.replace("-", "_")
+
+
+class Group(CommandGroup):
+    """A group that shows its help when nothing follows it, and suggests the nearest name for one it does not know."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Parses as usual; without anything to parse shows the help and exits with 2."""
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            raise typer.Exit(2)
+        first = args[0].partition("=")[0] if args else ""
+        if first in COMMON_OPTIONS and not ctx.resilient_parsing:
+            raise UsageError(
+                f"{first} stands before the command.", hint=f"Write it behind: {ctx.command_path} COMMAND {first}"
+            )
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: "Context", args: list[str]) -> tuple[str | None, "AnyCommand | None", list[str]]:
+        """Finds the command. Raises UsageError with the nearest names."""
+        if ctx.resilient_parsing or self.get_command(ctx, args[0]) is not None:
+            return super().resolve_command(ctx, args)
+        near = get_close_matches(args[0], self.list_commands(ctx))
+        raise UsageError(f"No such command: {args[0]}.", hint=f"Did you mean {' or '.join(near)}?" if near else None)
+
+
+class RootGroup(Group):
+    """The whole application: opens the session and lets no error past it."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: "Context | None" = None, **extra: Any
+    ) -> "Context":
+        """Parses the arguments before the command within a new session."""
+        if extra.get("resilient_parsing"):
+            return super().make_context(info_name, args, parent, **extra)
+        session = Session(args)
+        # The parser empties `args`; the session has looked at them first.
+        return session.guard(lambda: super(RootGroup, self).make_context(info_name, args, parent, obj=session, **extra))
+
+    def invoke(self, ctx: "Context") -> Any:
+        """Runs the command; its exit code, or that of its error, is the program's."""
+        session: Session = ctx.obj
+
+        def run() -> int:
+            code: int = super(RootGroup, self).invoke(ctx)
+            session.close()
+            return code
+
+        raise typer.Exit(session.guard(run))
+
+
+class LazyCommand(Command):
+    """Stands in for a command in lists and completions, and becomes it when it is called."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(entry.name, short_help=entry.summary, rich_help_panel=entry.section, rich_markup_mode=None)
+        self._entry = entry
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: "Context | None" = None, **extra: Any
+    ) -> "Context":
+        """Imports the command and parses its arguments."""
+        if parent is not None and isinstance(parent.obj, Session):
+            parent.obj.command = self._entry.words
+        return self._load().make_context(info_name, args, parent, **extra)
+
+    def _load(self) -> "AnyCommand":
+        module, name = self._entry.function
+        declared = getattr(import_module(module), name)
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(self._entry.name, cls=Command, epilog=declared.examples)(declared.function)
+        return get_command(single)
+
+
+def grow(root: Group, entries: Iterable[Entry]) -> None:
+    """Hangs the commands into the root; the entry of a branch stands before those of its commands."""
+    groups = {"": root}
+    for entry in entries:
+        parent, _, name = entry.words.rpartition(" ")
+        command: AnyCommand = _branch(entry) if entry.branch else LazyCommand(entry)
+        groups[parent].add_command(command, name)
+        if isinstance(command, Group):
+            groups[entry.words] = command
+
+
+def build_app(entries: Sequence[Entry]) -> typer.Typer:
+    """Makes the application of these commands."""
+
+    class Root(RootGroup):
+        """The root with its commands."""
+
+        def __init__(self, **attributes: Any) -> None:
+            super().__init__(**attributes)
+            grow(self, entries)
+
+    return typer.Typer(
+        cls=Root,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+def _branch(entry: Entry) -> Group:
+    return Group(
+        name=entry.name,
+        help=entry.summary,
+        short_help=entry.summary,
+        rich_help_panel=entry.section,
+        rich_markup_mode=None,
+    )

@@ -1,0 +1,29 @@
+"""Where the program starts: answers `--version` before anything is imported, and hands the rest to the application."""
+
+import os
+import sys
+
+from zenctx import __version__
+
+
+def main() -> None:
+    """Runs the command line in `sys.argv` and exits with its code."""
+    try:
+        if sys.argv[1:] == ["--version"] and _version_was_written():
+            return
+        # Lazy: the application costs seven times what an interpreter does.
+        from zenctx.cli.app import app
+
+        app(prog_name="zenctx")
+    except KeyboardInterrupt:
+        # Before the application stood, or while it was already stopping: it could not say so itself.
+        sys.exit(130)
+
+
+def _version_was_written() -> bool:
+    try:
+        os.write(1, f"zenctx {__version__}\n".encode())
+    except OSError:
+        # The application knows what to say about a closed pipe or a full disk.
+        return False
+    return True

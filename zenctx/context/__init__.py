@@ -1,0 +1,1 @@
+"""The pure core: contexts, descriptors and values as text, without any input or output."""

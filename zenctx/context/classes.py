@@ -1,0 +1,87 @@
+"""Classes of runs: what a run's row says about whether its context may still be needed, with the reason.
+
+Used alike by every command. A row that does not fit is never counted as finished: what is not understood is kept.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+RETRY_GRACE = timedelta(hours=24)
+"""How long after its end a failed run may still be revived without a job being visible."""
+ZOMBIE_AGE = timedelta(days=30)
+"""How long without a sign of life an unfinished run is thought to be alive."""
+
+KNOWN_STATUSES = ("RUNNING", "SUCCESS", "ERROR", "WAITING")
+
+
+class RunClass(StrEnum):
+    """What may still happen to a run."""
+
+    EXECUTING = "executing"
+    PARKED = "parked"
+    RETRYING = "retrying"
+    FINISHED = "finished"
+    ZOMBIE = "zombie"
+    UNREADABLE = "unreadable"
+
+
+RESUMABLE = frozenset({RunClass.PARKED, RunClass.RETRYING})
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a row tells. Times are aware; `last_sign` is the latest known sign of life (at least `started_at`)."""
+
+    status: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    has_context: bool
+    """The context is neither null nor `{}`."""
+    pending_retry: bool = False
+    last_sign: datetime | None = None
+    times_readable: bool = True
+    """Whether the row's times could be read; if not, nothing is concluded from them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """A class and the reason for it, in one sentence without values."""
+
+    run_class: RunClass
+    reason: str
+
+
+def classify_run(facts: RunFacts, now: datetime) -> Classified:
+    """Tells the class of a run at the time `now` (aware)."""
+    if facts.status not in KNOWN_STATUSES:
+        return Classified(RunClass.UNREADABLE, f"the status {facts.status} is not known to zenctx")
+    if not facts.times_readable:
+        return Classified(RunClass.UNREADABLE, "the times of the row cannot be read")
+    if facts.ended_at is None or facts.status in ("RUNNING", "WAITING"):
+        return _unfinished(facts, now)
+    if facts.status == "SUCCESS":
+        return Classified(RunClass.FINISHED, "it ended with success")
+    return _failed(facts, facts.ended_at, now)
+
+
+def _unfinished(facts: RunFacts, now: datetime) -> Classified:
+    # A status that says "not over" beside an end is a contradiction: the safe reading is that it is not over.
+    last_sign = facts.last_sign or facts.started_at
+    if not facts.pending_retry and last_sign is not None and now - last_sign > ZOMBIE_AGE:
+        return Classified(RunClass.ZOMBIE, f"it has not ended, and showed no sign of life since {_day(last_sign)}")
+    if facts.has_context:
+        return Classified(RunClass.PARKED, "it has not ended and has a context")
+    return Classified(RunClass.EXECUTING, "it has not ended and has no context")
+
+
+def _failed(facts: RunFacts, ended_at: datetime, now: datetime) -> Classified:
+    if facts.pending_retry:
+        return Classified(RunClass.RETRYING, "it failed, and a retry is scheduled")
+    if now - ended_at < RETRY_GRACE:
+        return Classified(RunClass.RETRYING, "it failed less than 24 hours ago and may be retried")
+    return Classified(RunClass.FINISHED, "it failed more than 24 hours ago, and no retry is scheduled")
+
+
+def _day(moment: datetime) -> str:
+    return moment.astimezone(UTC).date().isoformat()

@@ -1,0 +1,94 @@
+"""How a connection to PostgreSQL is opened: session settings and time-outs."""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, literal, select
+from sqlalchemy.pool import NullPool
+
+from zenctx.database.errors import LostConnectionError
+
+_CONNECT_SECONDS = 10
+_IDLE_MILLISECONDS = 300_000
+"""An abandoned transaction of ours would hold back vacuum; five minutes leave time to page through a listing."""
+
+_DEFAULTS: Mapping[str, str | int] = {
+    "connect_timeout": _CONNECT_SECONDS,
+    "client_encoding": "utf8",
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+_SESSION_DEFAULTS = {
+    "default_transaction_isolation": r"read\ committed",
+    "idle_in_transaction_session_timeout": str(_IDLE_MILLISECONDS),
+}
+
+_opening = threading.local()
+
+
+def create_postgresql_engine(url: URL, *, read_only: bool, application_name: str) -> Engine:
+    """Give an engine that connects anew each time: sessions carry settings and locks that no other may inherit."""
+    engine = create_engine(
+        url.difference_update_query(["options"]),
+        poolclass=NullPool,
+        connect_args=connect_arguments(url, read_only=read_only, application_name=application_name),
+        hide_parameters=True,
+        use_native_hstore=False,
+    )
+    event.listen(engine, "do_connect", _refuse_to_reconnect)
+    return engine
+
+
+@contextmanager
+def opening() -> Iterator[None]:
+    """Allow this thread to connect, within the block only."""
+    _opening.allowed = True
+    try:
+        yield
+    finally:
+        _opening.allowed = False
+
+
+def connect_arguments(url: URL, *, read_only: bool, application_name: str) -> dict[str, Any]:
+    """Give libpq's parameters: what the URL says wins, save for time zone, date style and read-only."""
+    arguments = {**_DEFAULTS, "application_name": application_name}
+    given: dict[str, Any] = {name: value for name, value in arguments.items() if name not in url.query}
+    given["options"] = _options(url, read_only=read_only)
+    # Plans for these very parameters suit keyset batches better than generic ones; poolers lose prepared statements.
+    given["prepare_threshold"] = None
+    return given
+
+
+def apply_settings(connection: Connection, settings: Mapping[str, str]) -> None:
+    """Set run-time parameters of the server for the whole session."""
+    with connection.begin():
+        connection.execute(
+            select(*(func.set_config(name, value, literal(False)).label(name) for name, value in settings.items()))
+        )
+
+
+def _options(url: URL, *, read_only: bool) -> str:
+    # PGOPTIONS as libpq would: only where the URL has none.
+    asked = url.query.get("options", os.environ.get("PGOPTIONS", ""))
+    enforced = {"TimeZone": "UTC", "DateStyle": "ISO"}
+    if read_only:
+        enforced["default_transaction_read_only"] = "on"
+    asked_text = asked if isinstance(asked, str) else " ".join(asked)
+    # Of two equal settings the later counts.
+    return " ".join(part for part in (_flags(_SESSION_DEFAULTS), asked_text, _flags(enforced)) if part)
+
+
+def _flags(settings: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def _refuse_to_reconnect(*_arguments: object) -> None:
+    # SQLAlchemy would quietly replace a lost session by a new one, without the settings and the locks of the old.
+    if not getattr(_opening, "allowed", False):
+        raise LostConnectionError("the connection was lost, and the settings and locks of its session with it")

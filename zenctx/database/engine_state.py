@@ -1,0 +1,88 @@
+"""What the engine's own tables say of it: whether it is alive, and which failed runs it will try again.
+
+Both come from Quartz, the scheduler inside the engine. What cannot be seen counts as the dangerous case.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, select, text
+
+from zenctx.database.checks import can_read, has_table
+from zenctx.database.engine import SQLITE
+from zenctx.database.schema import node_executions
+
+RETRY_GROUP = "retry-jobs"
+_CHECK_INS = 3
+"""A scheduler that missed this many of its check-ins is not running."""
+
+_SCHEDULERS = "select last_checkin_time, checkin_interval, instance_name from qrtz_scheduler_state"
+_RETRIES = "select distinct job_name from qrtz_job_details where job_group = :job_group"
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """Whether an engine may be running, and what says so."""
+
+    alive: bool
+    reason: str
+
+
+def database_time(connection: Connection) -> datetime:
+    """Gives the time of the database's clock (on SQLite, this machine's), aware."""
+    if connection.dialect.name == SQLITE:
+        return datetime.now(UTC)
+    moment: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
+    return moment
+
+
+def engine_liveness(connection: Connection) -> Liveness:
+    """Tells whether an engine may be running against this database.
+
+    On PostgreSQL a scheduler table that is absent or may not be read counts as a running engine; SQLite is nobody's
+    production database, and there it counts as none.
+    """
+    if not can_read(connection, "qrtz_scheduler_state"):
+        if connection.dialect.name == SQLITE:
+            return Liveness(False, "the database has no scheduler table")
+        absent = "has no" if not has_table(connection, "qrtz_scheduler_state") else "does not let this role read the"
+        return Liveness(
+            True, f"the database {absent} table qrtz_scheduler_state, so a running engine cannot be ruled out"
+        )
+    now = database_time(connection).timestamp() * 1000
+    for last, interval, instance in connection.execute(text(_SCHEDULERS)):
+        if now - last < _CHECK_INS * interval:
+            return Liveness(True, f"the engine {instance} checked in {max(0, round((now - last) / 1000))} s ago")
+    return Liveness(False, "no engine has checked in lately")
+
+
+def pending_retries(connection: Connection, run_ids: Sequence[str]) -> frozenset[str]:
+    """Gives those of some failed runs that a job of the engine will revive (jobs are named `<runId>:<nodeKey>`).
+
+    All of them where the jobs are there and may not be read; none where there is no such table.
+    """
+    if not run_ids or not has_table(connection, "qrtz_job_details"):
+        return frozenset()
+    if not can_read(connection, "qrtz_job_details"):
+        return frozenset(run_ids)
+    wanted = set(run_ids)
+    names = connection.execute(text(_RETRIES), {"job_group": RETRY_GROUP}).scalars()
+    return frozenset(run_id for name in names if (run_id := name.partition(":")[0]) in wanted)
+
+
+def last_signs(connection: Connection, run_ids: Sequence[str]) -> dict[str, datetime]:
+    """Gives the latest time at which a node of each of some runs began or ended; runs without one are absent.
+
+    There may be no index that helps: ask for few runs, and only where it matters.
+    """
+    if not run_ids or not can_read(connection, "node_executions"):
+        return {}
+    run, started, ended = (node_executions.c[name] for name in ("workflow_run_id", "started_at", "ended_at"))
+    query = select(run, started, ended).where(run.in_(run_ids))
+    latest: dict[str, datetime] = {}
+    for run_id, *moments in connection.execute(query):
+        for moment in moments:
+            if moment is not None:
+                latest[run_id] = max(moment, latest.get(run_id, moment))
+    return latest

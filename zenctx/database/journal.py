@@ -1,0 +1,135 @@
+"""The journal of operations: who ran what, when, with which outcome and counts; never a value or a secret.
+
+Every entry is written in a short transaction of its own, so the connection given must have none open.
+"""
+
+import getpass
+import json
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from zenctx import __version__
+from zenctx.database.columns import utc_now
+from zenctx.database.engine import write_transaction
+from zenctx.database.schema import zenctx_operation
+from zenctx.errors import ZenctxError
+
+Clock = Callable[[], datetime]
+
+_OUTCOMES = {0: "done", 3: "partial", 4: "problems", 5: "refused", 11: "locked", 130: "interrupted"}
+_FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One entry. `outcome` is None while the operation runs, or if it died; `updated_at` is its last sign of life.
+
+    Outcomes: done, partial, problems, refused, locked, interrupted, failed.
+    """
+
+    id: str
+    command: str
+    arguments: Mapping[str, Any]
+    who: str
+    version: str
+    started_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    outcome: str | None
+    exit_code: int | None
+    counts: Mapping[str, Any]
+    error_kind: str | None
+    error_message: str | None
+
+
+def begin(connection: Connection, command: str, arguments: Mapping[str, object], *, clock: Clock = utc_now) -> str:
+    """Record that a command starts, and give the operation's id, which begins with the time.
+
+    `arguments` go to the journal as they are: mask what is secret in them before. What JSON does not know is written
+    as its text.
+    """
+    now = clock()
+    operation_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    with write_transaction(connection):
+        connection.execute(
+            zenctx_operation.insert().values(
+                id=operation_id,
+                command=command,
+                arguments=json.dumps(dict(arguments), default=str),
+                who=_who(),
+                version=__version__,
+                started_at=now,
+                updated_at=now,
+                counts="{}",
+            )
+        )
+    return operation_id
+
+
+def progress(
+    connection: Connection, operation_id: str, counts: Mapping[str, object], *, clock: Clock = utc_now
+) -> None:
+    """Record how far an operation has come, for those who look from elsewhere."""
+    _change(connection, operation_id, updated_at=clock(), counts=json.dumps(dict(counts), default=str))
+
+
+def finish(
+    connection: Connection,
+    operation_id: str,
+    exit_code: int,
+    counts: Mapping[str, object],
+    error: ZenctxError | None = None,
+    *,
+    clock: Clock = utc_now,
+) -> None:
+    """Record how an operation ended; the outcome in words follows from the exit code."""
+    now = clock()
+    _change(
+        connection,
+        operation_id,
+        updated_at=now,
+        finished_at=now,
+        outcome=_OUTCOMES.get(exit_code, _FAILED),
+        exit_code=exit_code,
+        counts=json.dumps(dict(counts), default=str),
+        error_kind=error.kind if error else None,
+        error_message=_storable(error.message) if error else None,
+    )
+
+
+def latest(connection: Connection, *, command: str | None = None, limit: int = 20) -> list[Operation]:
+    """Give the newest operations (of one command, or of all), newest first."""
+    query = select(zenctx_operation).order_by(zenctx_operation.c.id.desc()).limit(limit)
+    if command is not None:
+        query = query.where(zenctx_operation.c.command == command)
+    return [_operation(row) for row in connection.execute(query)]
+
+
+def _change(connection: Connection, operation_id: str, **values: object) -> None:
+    with write_transaction(connection):
+        connection.execute(update(zenctx_operation).where(zenctx_operation.c.id == operation_id).values(**values))
+
+
+def _operation(row: Row[Any]) -> Operation:
+    fields = dict(row._mapping)
+    return Operation(**{**fields, "arguments": json.loads(row.arguments), "counts": json.loads(row.counts)})
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # A container's user often has no name; the class of the error depends on the version.
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def _storable(text: str) -> str:
+    """Give the text as every database takes it: a message may name a key, and a key may be anything."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")

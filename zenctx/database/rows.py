@@ -1,0 +1,85 @@
+"""What is read of a run and written back to it, alike on every database."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from zenctx.database.columns import read_moment
+
+Position = str | int
+"""Where a walk over the runs stands: the run's id on PostgreSQL, the rowid on SQLite."""
+
+
+StoredTime = str | float | None
+"""A time as it was read: milliseconds since 1970, text, or nothing. Most are never looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as it was read. `text` is the context's exact text in UTF-8, None for SQL NULL."""
+
+    run_id: str
+    workflow_id: str
+    status: str
+    stored_start: StoredTime
+    stored_end: StoredTime
+    text: bytes | None
+    position: Position
+    version: str = ""
+    """What tells whether the row was written since: PostgreSQL's `xmin`; SQLite compares the text itself."""
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the run started; None where that cannot be read."""
+        return read_moment(self.stored_start)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the run ended; None where it did not, or where that cannot be read (see `times_readable`)."""
+        return read_moment(self.stored_end)
+
+    @property
+    def times_readable(self) -> bool:
+        """Whether each time that the row has can be read."""
+        return all(stored is None or read_moment(stored) is not None for stored in (self.stored_start, self.stored_end))
+
+
+@dataclass(frozen=True, slots=True)
+class ContextChange:
+    """A row as it was read, and the text that its context is to get."""
+
+    row: RunRow
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A change that the database refused, with the reason in words that hold no value."""
+
+    change: ContextChange
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The outcome of writing a batch. What is in neither list had changed meanwhile, and was left as it is."""
+
+    run_ids: list[str] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """The most that one batch may read: rows, and bytes as stored (one row is always read)."""
+
+    rows: int
+    stored_bytes: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which runs are meant. Empty: all. Statuses are compared as text, so unknown ones are fine."""
+
+    run_ids: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    workflow_ids: tuple[str, ...] = ()
+    since: datetime | None = None

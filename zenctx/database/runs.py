@@ -1,0 +1,124 @@
+"""Reading and writing runs, whatever the database: the one place that chooses the dialect's module."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from zenctx.database import postgresql, sqlite
+from zenctx.database.engine import Database
+from zenctx.database.rows import BatchLimits, ContextChange, Position, RunRow, Selection, Written
+from zenctx.errors import NotFoundError
+
+
+class RunAccess(Protocol):
+    """What a dialect's module offers; its functions say how."""
+
+    WRITER_SETTINGS: Mapping[str, str]
+    """Session settings of a connection that writes contexts."""
+
+    def read_batch(
+        self, connection: Connection, after: Position | None, limits: BatchLimits, selection: Selection
+    ) -> list[RunRow]:
+        """Reads the next runs of a walk."""
+        ...
+
+    def read_run(self, connection: Connection, run_id: str) -> RunRow | None:
+        """Reads one run."""
+        ...
+
+    def count(self, connection: Connection, selection: Selection) -> int:
+        """Counts runs, roughly where that is much quicker."""
+        ...
+
+    def write_batch(self, connection: Connection, changes: Sequence[ContextChange], description: str) -> Written:
+        """Writes contexts back where the rows are unchanged."""
+        ...
+
+
+def access(database: Database) -> RunAccess:
+    """Gives the functions for the dialect of a database."""
+    return postgresql if database.dialect == "postgresql" else sqlite
+
+
+def works_in_parallel(database: Database) -> bool:
+    """Tells whether one connection may read while another writes (an SQLite file has one lock for all)."""
+    return database.dialect == "postgresql"
+
+
+def walk(
+    database: Database, connection: Connection, selection: Selection, limits: Callable[[], BatchLimits]
+) -> Iterator[list[RunRow]]:
+    """Yields all selected runs in batches, each read by itself: no transaction stays open over the walk.
+
+    `limits` is asked before each batch.
+    """
+    after: Position | None = None
+    reader = access(database)
+    while batch := reader.read_batch(connection, after, limits(), selection):
+        connection.rollback()
+        yield batch
+        after = batch[-1].position
+
+
+def count(database: Database, connection: Connection, selection: Selection) -> int:
+    """Gives how many runs are selected; on PostgreSQL, for all runs, what the planner knows (it need not be exact)."""
+    return access(database).count(connection, selection)
+
+
+def read_run(database: Database, connection: Connection, run_id: str) -> RunRow:
+    """Reads one run. Raises NotFoundError if there is none of this id."""
+    row = access(database).read_run(connection, run_id)
+    connection.rollback()
+    if row is None:
+        raise NotFoundError(f"{database.description} has no run {run_id}", hint="'zenctx runs' lists them")
+    return row
+
+
+def read_in_order(database: Database, connection: Connection, run_ids: Sequence[str]) -> Iterator[list[RunRow]]:
+    """Yields the runs of these ids, in the order given, in pieces that fit memory; ids without a row are left out."""
+    reader = access(database)
+    rest = list(run_ids)
+    while rest:
+        rows = reader.read_batch(connection, None, BatchLimits(rows=len(rest)), Selection(run_ids=tuple(rest)))
+        found = {row.run_id: row for row in rows}
+        if len(found) == len(rest):
+            yield [found[run_id] for run_id in rest]
+            return
+        # Not all came: either the rows are large, or some are gone. The first is read by itself, the rest again.
+        first, rest = rest[0], rest[1:]
+        row = found.get(first) or reader.read_run(connection, first)
+        if row is not None:
+            yield [row]
+
+
+def normalised(database: Database, selection: Selection) -> Selection:
+    """Gives the selection with its ids as the database spells them.
+
+    Raises NotFoundError for an id that PostgreSQL could not hold, since no run or workflow can have it.
+    """
+    if database.dialect != "postgresql":
+        return selection
+    return replace(
+        selection,
+        run_ids=tuple(_uuid(text, "run") for text in selection.run_ids),
+        workflow_ids=tuple(_uuid(text, "workflow") for text in selection.workflow_ids),
+    )
+
+
+def require(database: Database, connection: Connection, run_ids: Sequence[str]) -> None:
+    """Raises NotFoundError unless every one of these runs exists."""
+    reader = access(database)
+    for run_id in run_ids:
+        if not reader.count(connection, Selection(run_ids=(run_id,))):
+            raise NotFoundError(f"{database.description} has no run {run_id}", hint="'zenctx runs' lists them")
+    connection.rollback()
+
+
+def _uuid(text: str, what: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise NotFoundError(f"no {what} can have the id {text!r}: it is not a UUID") from None

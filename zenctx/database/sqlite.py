@@ -1,0 +1,94 @@
+"""Runs in SQLite: walked by rowid, read as bytes, written back one by one where the text is unchanged.
+
+By a random primary key a walk is half as fast. A rowid may change when the file is vacuumed, so no write trusts it
+alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from zenctx.database.columns import iso_utc
+from zenctx.database.errors import translated_errors
+from zenctx.database.rows import BatchLimits, ContextChange, Position, RunRow, Selection, Written
+
+WRITER_SETTINGS: Mapping[str, str] = MappingProxyType({})
+
+# As a blob the text comes byte for byte: what is not UTF-8 is our business, and must not stop the driver.
+_COLUMNS = "select rowid, id, workflow_id, status, started_at, ended_at, cast(context as blob) from workflow_runs"
+_COUNT = "select count(*) from workflow_runs where {conditions}"
+_UPDATE = "update workflow_runs set context = ? where rowid = ? and id = ? and cast(context as blob) = ?"
+
+
+def read_batch(
+    connection: Connection, after: Position | None, limits: BatchLimits, selection: Selection
+) -> list[RunRow]:
+    """Reads the next runs by rowid, at most `limits` of them (at least one, if there is one)."""
+    conditions, parameters = selected(selection)
+    if after is not None:
+        conditions.append("rowid > :after")
+        parameters["after"] = after
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    statement = text(f"{_COLUMNS}{where} order by rowid limit :rows")
+    rows: list[RunRow] = []
+    read = 0
+    with connection.execute(statement, parameters | {"rows": limits.rows}) as result:
+        for values in result:
+            rows.append(_row(values))
+            read += len(values[-1] or b"")
+            if read >= limits.stored_bytes:
+                break
+    return rows
+
+
+def read_run(connection: Connection, run_id: str) -> RunRow | None:
+    """Reads one run; None if there is no such id."""
+    values = connection.execute(text(f"{_COLUMNS} where id = :run_id"), {"run_id": run_id}).first()
+    return None if values is None else _row(values)
+
+
+def count(connection: Connection, selection: Selection) -> int:
+    """Counts the selected runs."""
+    conditions, parameters = selected(selection)
+    statement = text(_COUNT.format(conditions=" and ".join(conditions) or "true"))
+    counted: int = connection.execute(statement, parameters).scalar_one()
+    return counted
+
+
+def write_batch(connection: Connection, changes: Sequence[ContextChange], description: str) -> Written:
+    """Writes contexts back, each only if its text is as it was read; inside the caller's immediate transaction."""
+    written: list[str] = []
+    cursor: Any = connection.connection.cursor()
+    with translated_errors(description):
+        for change in changes:
+            row = change.row
+            cursor.execute(_UPDATE, (change.text.decode(), row.position, row.run_id, row.text))
+            if cursor.rowcount == 1:
+                written.append(row.run_id)
+    return Written(written)
+
+
+def selected(selection: Selection) -> tuple[list[str], dict[str, Any]]:
+    """Gives the conditions of a selection, to be joined by AND, and their parameters."""
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
+    for column, chosen in (
+        ("id", selection.run_ids),
+        ("status", selection.statuses),
+        ("workflow_id", selection.workflow_ids),
+    ):
+        if chosen:
+            names = [f"{column}_{number}" for number in range(len(chosen))]
+            conditions.append(f"{column} in ({', '.join(':' + name for name in names)})")
+            parameters |= dict(zip(names, chosen, strict=True))
+    if selection.since is not None:
+        conditions.append("julianday(started_at) >= julianday(:since)")
+        parameters["since"] = iso_utc(selection.since)
+    return conditions, parameters
+
+
+def _row(values: Any) -> RunRow:
+    rowid, run_id, workflow_id, status, started, ended, context = values
+    return RunRow(str(run_id), str(workflow_id), str(status), started, ended, context, rowid)

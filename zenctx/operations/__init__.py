@@ -1,0 +1,1 @@
+"""One verb a file: each plans, executes and gives back a report; none prints."""

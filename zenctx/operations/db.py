@@ -1,0 +1,95 @@
+"""zenctx's own tables: brought up to date, looked at, printed as SQL; and the store that a database is bound to."""
+
+from dataclasses import dataclass
+
+from zenctx.config import Settings
+from zenctx.database import revisions
+from zenctx.database.checks import current_revision, require_zenctx_tables
+from zenctx.database.engine import Database, Dialect
+from zenctx.database.store_binding import BoundKind, bind, bound_store, unbind_store
+from zenctx.errors import RefusedError
+from zenctx.operations.live_files import live_files
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionSummary:
+    """The revision of zenctx's tables (None: they are not there) and the newest one."""
+
+    database: str
+    revision: str | None
+    head: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BindingSummary:
+    """The store that a database is bound to: its id and where its directory is."""
+
+    database: str
+    store_id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class DbReport:
+    """The outcome of a `db` command."""
+
+    command: str
+    exit_code: int
+    summary: RevisionSummary | BindingSummary
+    message: str
+    next_step: str | None = None
+    dry_run: bool = False
+
+
+def upgrade(database: Database, settings: Settings) -> DbReport:
+    """Creates or updates zenctx's own tables. The engine's tables are never touched."""
+    if not settings.persistence_enabled:
+        raise RefusedError("persistence is switched off", hint="set persistence.enabled = true to let zenctx write")
+    done = revisions.upgrade(database)
+    summary = RevisionSummary(database.description, done.after, done.after, is_current=True)
+    if not done.changed:
+        return DbReport("db upgrade", 0, summary, f"The tables of zenctx are at revision {done.after} already")
+    message = f"The tables of zenctx are now at revision {done.after} (before: {done.before or 'none'})"
+    return DbReport("db upgrade", 0, summary, message, "'zenctx migrate --dry-run' shows what there is to convert")
+
+
+def current(database: Database) -> DbReport:
+    """Tells the revision of zenctx's own tables: 4 where they are not up to date."""
+    with database.connect() as connection:
+        found = current_revision(connection)
+    summary = RevisionSummary(database.description, found.revision, found.head, found.is_current)
+    if found.is_current:
+        return DbReport("db current", 0, summary, f"Revision {found.head}, up to date")
+    message = f"Revision {found.revision or 'none'}, and {found.head} is needed"
+    return DbReport("db current", 4, summary, message, "run 'zenctx db upgrade'")
+
+
+def sql(dialect: Dialect) -> str:
+    """Gives the SQL that creates zenctx's own tables, for those who apply it by hand."""
+    return revisions.upgrade_sql(dialect)
+
+
+def bind_directory(database: Database, settings: Settings, *, replace: bool) -> DbReport:
+    """Binds a database to the configured persistent directory, where it is bound to none yet, or on purpose to another.
+
+    Raises RefusedError where it is bound to another one and `replace` is not given.
+    """
+    live = live_files(settings)
+    with database.connect() as connection:
+        require_zenctx_tables(connection)
+        bound = bound_store(connection)
+        connection.rollback()
+        found = live.store.read_id()
+        if bound is not None and found != bound.store_id:
+            if not replace:
+                raise RefusedError(
+                    f"the database is bound to the store {bound.store_id}, last seen at {bound.location}",
+                    hint="--replace binds it to the configured directory all the same",
+                )
+            unbind_store(connection, bound.store_id)
+        live.store.prepare()
+        store_id = live.store.create_id()
+        bind(connection, BoundKind.STORE, store_id, str(live.store.root))
+    summary = BindingSummary(database.description, store_id, str(live.store.root))
+    return DbReport("db bind", 0, summary, f"The database is bound to the store {store_id} at {live.store.root}")

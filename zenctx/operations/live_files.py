@@ -1,0 +1,119 @@
+"""The live files of a database's runs: values put into files, descriptors read back from them, checked."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from zenctx.config import Settings
+from zenctx.context.convert import MAX_LEGACY_BYTES, LargeValue, StoredContent
+from zenctx.context.descriptor import (
+    UNKNOWN_SIZE,
+    ChecksumState,
+    RefValueDescriptor,
+    compare_checksum,
+    sha256_checksum,
+)
+from zenctx.database.engine import Connection
+from zenctx.database.store_binding import BoundKind, bind, bound_store
+from zenctx.errors import DamagedFileError, InvalidDescriptorError, RefusedError
+from zenctx.store.base import NewFile
+from zenctx.store.local import LocalStore
+from zenctx.store.locators import Locators
+
+CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFiles:
+    """The store of live files, and the way between its names and the engine's locators."""
+
+    store: LocalStore
+    locators: Locators
+
+    def put(self, run_id: str, values: Sequence[LargeValue]) -> list[StoredContent]:
+        """Stores values as files of a run; when it returns, they are durable and may be named by the row."""
+        files = [NewFile(run_id, value.key, value.content, ".json") for value in values]
+        return [
+            StoredContent(self.locators.locator_for(stored.name), stored.size, stored.checksum)
+            for stored in self.store.put_many(files)
+        ]
+
+    def open(self, descriptor: RefValueDescriptor) -> BinaryIO:
+        """Opens the file that a descriptor names; raises as `Locators.open` does."""
+        return self.locators.open(descriptor.locator or "")
+
+    def read(self, descriptor: RefValueDescriptor) -> bytes:
+        """Reads the file of a descriptor, its size and checksum compared.
+
+        Raises DamagedFileError for a file that is missing, short, long or altered, LocatorRefusedError for a locator
+        that leaves the directories, InvalidDescriptorError for more bytes than a value in the database can have.
+        """
+        with self.open(descriptor) as file:
+            content = file.read(MAX_LEGACY_BYTES + 1)
+        if len(content) > MAX_LEGACY_BYTES:
+            raise InvalidDescriptorError(
+                f"the file {descriptor.locator!r} is larger than a value in the database can be"
+            )
+        check_content(descriptor, len(content), sha256_checksum(content))
+        return content
+
+
+def check_content(descriptor: RefValueDescriptor, size: int, checksum: str) -> None:
+    """Raises DamagedFileError unless content of this size and checksum is what a descriptor says."""
+    if descriptor.size not in (UNKNOWN_SIZE, size):
+        raise DamagedFileError(
+            f"the file {descriptor.locator!r} has {size} bytes, its descriptor says {descriptor.size}"
+        )
+    if compare_checksum(descriptor.checksum, checksum) is ChecksumState.MISMATCH:
+        raise DamagedFileError(f"the file {descriptor.locator!r} does not have the checksum of its descriptor")
+
+
+def digest(file: BinaryIO) -> tuple[int, str]:
+    """Reads a file to its end in constant memory; gives its size in bytes and its checksum."""
+    hashed, size = hashlib.sha256(), 0
+    for chunk in chunks(file):
+        hashed.update(chunk)
+        size += len(chunk)
+    return size, f"sha256:{hashed.hexdigest()}"
+
+
+def chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yields the content of an open file in pieces of at most `CHUNK` bytes."""
+    while chunk := file.read(CHUNK):
+        yield chunk
+
+
+def live_files(settings: Settings) -> LiveFiles:
+    """Makes the live files of the settings; opens nothing."""
+    persistent, storage = settings.persistent_file_dir, settings.file_storage_dir
+    return LiveFiles(
+        LocalStore(persistent.path, file_mode=settings.file_mode, file_group=settings.file_group),
+        Locators(
+            (persistent.text, persistent.path),
+            (storage.text, storage.path),
+            settings.engine_dir,
+            settings.locator_root,
+        ),
+    )
+
+
+def bind_store(live: LiveFiles, connection: Connection) -> None:
+    """Makes sure that the store belongs to the database before anything is written to it.
+
+    The first time the store is made, and bound; an interruption in between leaves a store that the next run binds.
+    Raises RefusedError where the directory is not the one that the database is bound to: a volume that is not mounted
+    looks just like an empty directory.
+    """
+    bound = bound_store(connection)
+    connection.rollback()
+    found = live.store.read_id()
+    if bound is None:
+        live.store.prepare()
+        bind(connection, BoundKind.STORE, live.store.create_id(), str(live.store.root))
+    elif found != bound.store_id:
+        what = "has no marker" if found is None else "belongs to another store"
+        raise RefusedError(
+            f"the directory {live.store.root} {what}, and the database is bound to the store {bound.store_id}",
+            hint="check that the right volume is mounted; 'zenctx db bind' accepts another directory for good",
+        )

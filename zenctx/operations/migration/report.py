@@ -1,0 +1,122 @@
+"""What a migration gives back: items for rows that need a look, counts, and a census of forms."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from zenctx.context.forms import Form
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationItem:
+    """One row that was not (or, in a dry run, would be) converted. `action` says which, `reason` why."""
+
+    run_id: str
+    form: str
+    action: str
+    reason: str | None
+    files: int = 0
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many contexts have each form. The parts add up to `total`."""
+
+    total: int
+    null: int
+    empty: int
+    legacy: int
+    descriptors: int
+    mixed: int
+    ambiguous: int
+    invalid: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts that grow during a sweep."""
+
+    forms: dict[Form, int] = field(default_factory=lambda: dict.fromkeys(Form, 0))
+    rows: int = 0
+    converted: int = 0
+    changed: int = 0
+    waiting: int = 0
+    left: int = 0
+    quarantined: int = 0
+    newly_quarantined: int = 0
+    files: int = 0
+    file_bytes: int = 0
+
+    def add(self, other: "Tally") -> None:
+        """Adds what another sweep did; what it found is its own."""
+        self.converted += other.converted
+        self.changed += other.changed
+        self.newly_quarantined += other.newly_quarantined
+        self.files += other.files
+        self.file_bytes += other.file_bytes
+
+    def census(self) -> Census:
+        """Gives the forms as counted, in the words of the report."""
+        return Census(total=self.rows, **{form.value: count for form, count in self.forms.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationSummary:
+    """The counts of a migration. `census` is None where the rows were not all looked at (a limit was reached)."""
+
+    direction: str
+    operation_id: str | None
+    converted: int
+    files: int
+    file_bytes: int
+    waiting: int
+    left: int
+    quarantined: int
+    changed: int
+    sweeps: int
+    complete: bool
+    engine_alive: bool
+    engine: str
+    census: Census | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedItem:
+    """One row that could not be converted in a direction, why, since when, and by which operation it was found."""
+
+    run_id: str
+    direction: str
+    reason: str
+    operation_id: str
+    quarantined_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineSummary:
+    """How many rows are quarantined."""
+
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineReport:
+    """The quarantined rows, listed."""
+
+    exit_code: int
+    summary: QuarantineSummary
+    message: str
+    next_step: str | None
+    dry_run: bool = False
+    command: str = "migrate"
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationReport:
+    """The outcome of a migration, a dry run of it, or a check."""
+
+    dry_run: bool
+    exit_code: int
+    summary: MigrationSummary
+    message: str
+    next_step: str | None
+    command: str = "migrate"

@@ -1,0 +1,45 @@
+"""What a migration is asked to do, and the plan that it makes of it."""
+
+from dataclasses import dataclass
+
+from zenctx.context.convert import BytesAs
+from zenctx.context.direction import Direction
+from zenctx.context.rules import StorageRules
+from zenctx.database.engine_state import Liveness
+from zenctx.database.rows import Selection
+from zenctx.errors import UsageError
+
+ALL_RUNS = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationRequest:
+    """What the operator asked for. `batch_rows` None: found by measuring; `limit`: rows to convert at most."""
+
+    direction: Direction = Direction.DESCRIPTORS
+    selection: Selection = ALL_RUNS
+    assume: Direction | None = None
+    include_active: bool = False
+    limit: int | None = None
+    batch_rows: int | None = None
+    bytes_as: BytesAs = BytesAs.REFUSE
+    retry_quarantined: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be meant."""
+        if self.assume is not None and not self.selection.run_ids:
+            raise UsageError("--assume needs --run: it is decided run by run", hint="name each run with --run ID")
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPlan:
+    """A request with what was found out about it: the same for a dry run and a real one."""
+
+    request: MigrationRequest
+    rules: StorageRules
+    liveness: Liveness
+
+    @property
+    def only_finished(self) -> bool:
+        """Whether runs that an engine may still load or save are left for later."""
+        return self.liveness.alive and not self.request.include_active

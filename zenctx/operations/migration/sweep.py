@@ -1,0 +1,173 @@
+"""One sweep over the selected runs: read, decide, hand over; a sweep that converts nothing is the census."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import Self
+
+from zenctx.context.direction import Direction
+from zenctx.context.forms import LocatorCheck
+from zenctx.database import conversions, quarantine, runs
+from zenctx.database.checks import has_zenctx_tables
+from zenctx.database.engine import Connection, Database
+from zenctx.database.engine_state import database_time, pending_retries
+from zenctx.database.rows import BatchLimits, RunRow
+from zenctx.operations.migration.decide import Action, Circumstances, Decision, decide
+from zenctx.operations.migration.report import MigrationItem, Tally
+from zenctx.operations.migration.request import MigrationPlan
+from zenctx.operations.migration.write import Executor
+from zenctx.operations.pipeline import behind, read_ahead
+from zenctx.operations.progress import Progress
+
+FIRST_ROWS, MAX_ROWS = 200, 5000
+TARGET_SECONDS = 0.25
+
+OnItem = Callable[[MigrationItem], None]
+_NAMED = (Action.WAIT, Action.LEAVE, Action.QUARANTINE, Action.QUARANTINED)
+
+
+class BatchSizer:
+    """Finds how many rows to take at once, so that writing them takes about `TARGET_SECONDS`."""
+
+    def __init__(self, fixed_rows: int | None) -> None:
+        self._fixed = fixed_rows is not None
+        self._rows = fixed_rows or FIRST_ROWS
+
+    def limits(self) -> BatchLimits:
+        """Gives the limits for the next batch."""
+        return BatchLimits(rows=self._rows)
+
+    def took(self, seconds: float) -> None:
+        """Takes how long a batch took to write."""
+        if self._fixed:
+            return
+        if seconds < TARGET_SECONDS / 2:
+            self._rows = min(2 * self._rows, MAX_ROWS)
+        elif seconds > 2 * TARGET_SECONDS:
+            self._rows = max(self._rows // 2, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepTools:
+    """Two connections: one walks, the other looks things up (on SQLite they are one), and what decides locators.
+
+    `has_records` tells whether zenctx's own tables are there; who only reads does without them.
+    """
+
+    database: Database
+    walker: Connection
+    looker: Connection
+    locator_ok: LocatorCheck
+    has_records: bool
+
+    @classmethod
+    def open(cls, stack: ExitStack, database: Database, locator_ok: LocatorCheck) -> Self:
+        """Opens the connections; they are closed with the stack."""
+        walker = stack.enter_context(database.connect())
+        looker = stack.enter_context(database.connect()) if runs.works_in_parallel(database) else walker
+        has_records = has_zenctx_tables(looker)
+        looker.rollback()
+        return cls(database, walker, looker, locator_ok, has_records)
+
+
+class Sweeper:
+    """Goes over the selected runs as often as it is told."""
+
+    def __init__(self, tools: SweepTools, plan: MigrationPlan, executor: Executor, on_item: OnItem) -> None:
+        self._tools = tools
+        self._plan = plan
+        self._executor = executor
+        self._on_item = on_item
+        self._sizer = BatchSizer(plan.request.batch_rows)
+        self._directions = self._direction_lookup()
+
+    def sweep(self, progress: Progress, *, name_left: bool, limit: int | None) -> Tally:
+        """Goes over the runs once, and stops early when `limit` rows are handed over.
+
+        `name_left`: rows that are not converted become items (the first sweep names them, later ones need not).
+        """
+        tally = Tally()
+        parallel = runs.works_in_parallel(self._tools.database)
+        with behind(parallel=parallel) as worker:
+            for rows in self._batches(parallel=parallel):
+                decisions = _limited(self._decide(rows), limit)
+                worker.do(partial(self._carry_out, decisions, tally))
+                self._count(decisions, tally, name_left=name_left)
+                progress.advance(len(rows), sum(len(row.text or b"") for row in rows))
+                if limit is not None:
+                    limit -= sum(decision.action is Action.CONVERT for decision in decisions)
+                    if limit <= 0:
+                        break
+        self._report_executed()
+        return tally
+
+    def _batches(self, *, parallel: bool) -> Iterator[list[RunRow]]:
+        tools = self._tools
+        batches = runs.walk(tools.database, tools.walker, self._plan.request.selection, self._sizer.limits)
+        return read_ahead(batches) if parallel else batches
+
+    def _carry_out(self, batch: Sequence[Decision], tally: Tally) -> None:
+        started = monotonic()
+        self._executor.apply(batch, tally)
+        self._sizer.took(monotonic() - started)
+
+    def _decide(self, rows: Sequence[RunRow]) -> list[Decision]:
+        around = self._circumstances(rows)
+        return [decide(row, self._plan, around, self._tools.locator_ok) for row in rows]
+
+    def _circumstances(self, rows: Sequence[RunRow]) -> Circumstances:
+        looker = self._tools.looker
+        ids = [row.run_id for row in rows]
+        failed = [row.run_id for row in rows if row.status == "ERROR"] if self._plan.only_finished else []
+        circumstances = Circumstances(
+            now=database_time(looker),
+            quarantined=self._quarantined(ids),
+            converted=self._directions([run_id for run_id in ids if conversions.is_run_id(run_id)]),
+            retries=pending_retries(looker, failed),
+        )
+        looker.rollback()
+        return circumstances
+
+    def _quarantined(self, ids: Sequence[str]) -> dict[str, quarantine.Quarantined]:
+        looker = self._tools.looker
+        if not self._tools.has_records or not quarantine.has_any(looker):
+            return {}
+        return quarantine.find(looker, ids, self._plan.request.direction)
+
+    def _direction_lookup(self) -> conversions.Lookup:
+        request = self._plan.request
+        needed = request.direction is Direction.LEGACY or request.assume is not None
+        if needed and self._tools.has_records:
+            return conversions.lookup(self._tools.looker)
+        return lambda _ids: {}
+
+    def _count(self, decisions: Sequence[Decision], tally: Tally, *, name_left: bool) -> None:
+        self._report_executed()
+        for decision in decisions:
+            tally.rows += 1
+            tally.forms[decision.form] += 1
+            tally.waiting += decision.action is Action.WAIT
+            tally.left += decision.action is Action.LEAVE
+            tally.quarantined += decision.action in (Action.QUARANTINE, Action.QUARANTINED)
+            if decision.action is Action.QUARANTINE or (name_left and decision.action in _NAMED):
+                row = decision.row
+                self._on_item(MigrationItem(row.run_id, decision.form, decision.action, decision.reason))
+
+    def _report_executed(self) -> None:
+        items = self._executor.items
+        while items:
+            self._on_item(items.popleft())
+
+
+def _limited(decisions: list[Decision], limit: int | None) -> list[Decision]:
+    """Cuts a batch behind the row that uses up the limit; what is cut off is not looked at."""
+    if limit is None:
+        return decisions
+    for place, decision in enumerate(decisions):
+        if decision.action is Action.CONVERT:
+            limit -= 1
+            if limit <= 0:
+                return decisions[: place + 1]
+    return decisions

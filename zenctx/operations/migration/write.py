@@ -1,0 +1,152 @@
+"""Carrying decisions out: large values into durable files, then the rows, then nothing more.
+
+Order within a batch, and why a crash at any point is harmless:
+
+1. Large values are written to new files, synced, renamed, and their directories synced. A crash leaves files that
+   nobody references; the rows are as they were.
+2. One transaction writes the rows (each only if it is as it was read), the record that they were converted, and what
+   was quarantined. A crash before its commit leaves the rows as they were; after it, everything they name is on disk.
+
+Nothing is ever deleted here.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from zenctx.context.convert import unwrap
+from zenctx.database import conversions, quarantine, runs
+from zenctx.database.engine import Connection, Database, write_transaction
+from zenctx.database.quarantine import Quarantined, fingerprint
+from zenctx.database.rows import ContextChange, Written
+from zenctx.errors import DataError, LocatorRefusedError
+from zenctx.operations.live_files import LiveFiles, bind_store
+from zenctx.operations.migration.decide import Action, Decision
+from zenctx.operations.migration.report import MigrationItem, Tally
+from zenctx.operations.migration.request import MigrationPlan
+
+
+class Executor(Protocol):
+    """Takes the decisions of one batch; a real one writes, a rehearsing one counts."""
+
+    converted: int
+    """How many rows it has converted since it was made."""
+    items: deque[MigrationItem]
+    """What there is to report, in the order of events; taken away by whoever reports it."""
+
+    def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
+        """Carries out, or counts, what is to be converted and quarantined."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WriterTools:
+    """What a writer works with: the database, a connection of its own, and the live files."""
+
+    database: Database
+    connection: Connection
+    live: LiveFiles
+
+
+class Writer:
+    """Writes batches. One writer has one connection; several may work on one database."""
+
+    def __init__(self, tools: WriterTools, plan: MigrationPlan, operation_id: str) -> None:
+        self._tools = tools
+        self._plan = plan
+        self._operation_id = operation_id
+        self._bound = False
+        self.converted = 0
+        self.items: deque[MigrationItem] = deque()
+
+    def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
+        """Converts a batch; see the text of the module for the order."""
+        failed = [_quarantined(d, self._plan, d.reason) for d in batch if d.action is Action.QUARANTINE]
+        changes: list[ContextChange] = []
+        for decision in batch:
+            if decision.action is Action.CONVERT:
+                self._prepare(decision, changes, failed, tally)
+        if changes or failed:
+            self._write(changes, failed, tally)
+
+    def _prepare(
+        self, decision: Decision, changes: list[ContextChange], failed: list[Quarantined], tally: Tally
+    ) -> None:
+        try:
+            changes.append(ContextChange(decision.row, self._converted(decision, tally)))
+        except (DataError, LocatorRefusedError) as error:
+            failed.append(_quarantined(decision, self._plan, error.message))
+            self.items.append(_item(decision, Action.QUARANTINE, error.message))
+
+    def _converted(self, decision: Decision, tally: Tally) -> bytes:
+        if decision.ready is not None:
+            return decision.ready
+        if decision.wrapped is None:
+            return unwrap(decision.entries, self._tools.live.read, self._plan.request.bytes_as)
+        if not decision.wrapped.large:
+            return decision.wrapped.text()
+        self._bind()
+        stored = self._tools.live.put(decision.row.run_id, decision.wrapped.large)
+        tally.files += len(stored)
+        tally.file_bytes += sum(content.size for content in stored)
+        return decision.wrapped.text(stored)
+
+    def _bind(self) -> None:
+        if not self._bound:
+            bind_store(self._tools.live, self._tools.connection)
+            self._bound = True
+
+    def _write(self, changes: list[ContextChange], failed: list[Quarantined], tally: Tally) -> None:
+        tools = self._tools
+        with write_transaction(tools.connection) as connection:
+            description = tools.database.description
+            written = runs.access(tools.database).write_batch(connection, changes, description)
+            conversions.record(connection, self._operation_id, self._plan.request.direction, written.run_ids)
+            quarantine.remove(connection, written.run_ids)
+            refused = [self._refused(rejection.change, rejection.reason) for rejection in written.rejected]
+            quarantine.put(connection, failed + refused, self._operation_id)
+        self._count(changes, written, len(failed) + len(refused), tally)
+
+    def _refused(self, change: ContextChange, reason: str) -> Quarantined:
+        text = f"the database does not take {reason}"
+        self.items.append(MigrationItem(change.row.run_id, "", Action.QUARANTINE, text))
+        return Quarantined(change.row.run_id, self._plan.request.direction, text, fingerprint(change.row.text or b""))
+
+    def _count(self, changes: list[ContextChange], written: Written, quarantined: int, tally: Tally) -> None:
+        self.converted += len(written.run_ids)
+        tally.converted += len(written.run_ids)
+        tally.changed += len(changes) - len(written.run_ids) - len(written.rejected)
+        tally.newly_quarantined += quarantined
+
+
+class Rehearsal:
+    """Counts what a writer would do, and names every row that it would convert."""
+
+    def __init__(self) -> None:
+        self.converted = 0
+        self.items: deque[MigrationItem] = deque()
+
+    def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
+        """Counts a batch."""
+        for decision in batch:
+            if decision.action is Action.CONVERT:
+                large = decision.wrapped.large if decision.wrapped else ()
+                size = sum(len(value.content) for value in large)
+                tally.converted += 1
+                tally.files += len(large)
+                tally.file_bytes += size
+                self.items.append(_item(decision, Action.CONVERT, None, len(large), size))
+            elif decision.action is Action.QUARANTINE:
+                tally.newly_quarantined += 1
+
+
+def _quarantined(decision: Decision, plan: MigrationPlan, reason: str | None) -> Quarantined:
+    text = decision.row.text or b""
+    return Quarantined(decision.row.run_id, plan.request.direction, reason or "", fingerprint(text))
+
+
+def _item(
+    decision: Decision, action: Action, reason: str | None, files: int = 0, size: int | None = None
+) -> MigrationItem:
+    return MigrationItem(decision.row.run_id, decision.form, action, reason, files, size)

@@ -1,0 +1,134 @@
+"""Listing of runs, newest first, each with the class it has and the form of its context."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from zenctx.config import Settings
+from zenctx.context.classes import ZOMBIE_AGE, RunClass, RunFacts, classify_run
+from zenctx.context.forms import Detection, Form, LocatorCheck, detect
+from zenctx.database import newest, runs
+from zenctx.database.checks import require_engine_tables
+from zenctx.database.engine import Connection, Database
+from zenctx.database.engine_state import database_time, last_signs, pending_retries
+from zenctx.database.rows import RunRow, Selection
+from zenctx.operations.live_files import live_files
+
+_CHUNK = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RunItem:
+    """One run. `bytes` is the length of its context as text; `files` counts its descriptors with a locator."""
+
+    run_id: str
+    workflow_id: str
+    status: str
+    run_class: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    form: str
+    keys: int
+    bytes: int
+    files: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunsSummary:
+    """How many runs are listed, and whether the limit left some out."""
+
+    listed: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunsReport:
+    """The outcome of a listing."""
+
+    exit_code: int
+    summary: RunsSummary
+    message: str
+    next_step: str | None
+    dry_run: bool = False
+    command: str = "runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which runs to list, and how many at most (None: all)."""
+
+    selection: Selection
+    forms: tuple[Form, ...] = ()
+    limit: int | None = 50
+
+
+def list_runs(
+    database: Database, settings: Settings, listing: Listing, on_item: Callable[[RunItem], None]
+) -> RunsReport:
+    """Lists runs as they are found. Changes nothing; needs rights to read only."""
+    locator_ok = live_files(settings).locators.is_inside
+    listed, more = 0, False
+    with database.connect() as connection:
+        require_engine_tables(connection)
+        connection.rollback()
+        for item in _items(database, connection, listing, locator_ok):
+            if listed == listing.limit:
+                more = True
+                break
+            on_item(item)
+            listed += 1
+    noun = "run" if listed == 1 else "runs"
+    message = f"{listed:,} {noun}" + (", newest first; there are more" if more else "")
+    return RunsReport(0, RunsSummary(listed, more), message, "--limit 0 lists all" if more else None)
+
+
+def _items(database: Database, connection: Connection, listing: Listing, locator_ok: LocatorCheck) -> Iterator[RunItem]:
+    selection = runs.normalised(database, listing.selection)
+    for ids in newest.walk(connection, selection, _CHUNK):
+        for rows in runs.read_in_order(database, connection, ids):
+            detected = [(row, detect(row.text, locator_ok)) for row in rows]
+            wanted = [(row, found) for row, found in detected if not listing.forms or found.form in listing.forms]
+            now, retries, signs = _surroundings(connection, [row for row, _ in wanted])
+            for row, found in wanted:
+                facts = _facts(row, found, pending=row.run_id in retries, last_sign=signs.get(row.run_id))
+                yield _item(row, found, classify_run(facts, now).run_class)
+
+
+def _surroundings(
+    connection: Connection, rows: Sequence[RunRow]
+) -> tuple[datetime, frozenset[str], dict[str, datetime]]:
+    now = database_time(connection)
+    retries = pending_retries(connection, [row.run_id for row in rows if row.status != "SUCCESS"])
+    old = [row.run_id for row in rows if row.ended_at is None and row.started_at and now - row.started_at > ZOMBIE_AGE]
+    signs = last_signs(connection, old)
+    connection.rollback()
+    return now, retries, signs
+
+
+def _facts(row: RunRow, found: Detection, *, pending: bool, last_sign: datetime | None) -> RunFacts:
+    return RunFacts(
+        status=row.status,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        has_context=found.form not in (Form.NULL, Form.EMPTY),
+        pending_retry=pending,
+        last_sign=last_sign,
+        times_readable=row.times_readable,
+    )
+
+
+def _item(row: RunRow, found: Detection, run_class: RunClass) -> RunItem:
+    return RunItem(
+        run_id=row.run_id,
+        workflow_id=row.workflow_id,
+        status=row.status,
+        run_class=run_class,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        form=found.form,
+        keys=len(found.entries),
+        bytes=len(row.text or b""),
+        files=sum(1 for entry in found.entries if entry.descriptor and entry.descriptor.locator),
+        reason=found.reason,
+    )
