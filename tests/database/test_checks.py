@@ -105,7 +105,7 @@ def test_our_tables_are_missing_until_the_upgrade(database: Database) -> None:
     """The hint is the command that creates them; commands that only read go on without."""
     with pytest.raises(DatabaseError, match="has no tables of zenctx yet") as caught:
         check_zenctx_tables(database)
-    assert caught.value.hint == "run `zenctx db upgrade`"
+    assert caught.value.hint == "run 'zenctx db upgrade'"
     with database.connect() as connection:
         assert not has_zenctx_tables(connection)
         assert not has_table(connection, "zenctx_store")

@@ -229,7 +229,7 @@ def test_a_missing_table_is_named(folder: Path) -> None:
             database.connect() as connection,
         ):
             connection.execute(text("select * from zenctx_store"))
-        assert caught.value.hint == "run `zenctx db upgrade`"
+        assert caught.value.hint == "run 'zenctx db upgrade'"
         with pytest.raises(DatabaseError, match="has no column nope") as caught, database.connect() as connection:
             connection.execute(text("select nope from t"))
         assert caught.value.hint == "is this the ZenFlow database?"

@@ -36,8 +36,8 @@ class Failure:
 def describe(error: BaseException) -> Failure:
     """Tells what any error means to the one who called the command."""
     failure = _describe(error)
-    hint = mask_secrets(failure.hint) if failure.hint else None
-    return Failure(failure.kind, mask_secrets(failure.message), hint, failure.exit_code)
+    hint = capitalised(mask_secrets(failure.hint)) if failure.hint else None
+    return Failure(failure.kind, as_sentence(mask_secrets(failure.message)), hint, failure.exit_code)
 
 
 def _describe(error: BaseException) -> Failure:
@@ -54,6 +54,18 @@ def _describe(error: BaseException) -> Failure:
             return _unexpected(error, f"{error.strerror or type(error).__name__}{_file_name(error)}")
         case _:
             return _unexpected(error, type(error).__name__)
+
+
+def as_sentence(text: str) -> str:
+    """Gives a text with a capital at its beginning and a full stop at its end."""
+    text = capitalised(text)
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def capitalised(text: str) -> str:
+    """Gives a text with a capital at its beginning, unless that is no plain word (a URL, a command, a name)."""
+    first = text.partition(" ")[0].rstrip(",;:")
+    return text[0].upper() + text[1:] if first.isalpha() and first != "zenctx" else text
 
 
 def traceback_text(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from zenctx.cli.columns import Column
-from zenctx.cli.failure import Failure
+from zenctx.cli.failure import Failure, as_sentence, capitalised
 from zenctx.cli.output import Report
 from zenctx.cli.streams import Stdout
 from zenctx.cli.tables import PlainRows, Rows, TerminalRows
@@ -52,7 +52,8 @@ class TextOutput:
         self._close_rows()
         if not self._quiet:
             self._write_paragraph([*self._fact_lines(report.summary)])
-            self._write_paragraph([line for line in (report.message, report.next_step) if line])
+            next_step = [capitalised(report.next_step)] if report.next_step else []
+            self._write_paragraph([as_sentence(report.message), *next_step])
         return report.exit_code
 
     def fail(self, failure: Failure) -> None:

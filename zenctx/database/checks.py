@@ -68,11 +68,11 @@ def require_zenctx_tables(connection: Connection) -> None:
     place = describe(connection.engine.url)
     if found.revision is None:
         _require_right(connection, REVISION_TABLE, place)
-        raise DatabaseError(f"{place} has no tables of zenctx yet", hint="run `zenctx db upgrade`")
+        raise DatabaseError(f"{place} has no tables of zenctx yet", hint="run 'zenctx db upgrade'")
     if found.is_known:
         raise DatabaseError(
             f"{place} has tables of zenctx at revision {found.revision}, and {found.head} is needed",
-            hint="run `zenctx db upgrade`",
+            hint="run 'zenctx db upgrade'",
         )
     raise unknown_revision(place, found)
 

@@ -15,7 +15,7 @@ from zenctx.errors import DatabaseError, RefusedError
 _BUSY_SECONDS = 5.0
 _BEGIN = "zenctx_begin"
 _SETTING = re.compile(r"\w+")
-_PLAYGROUND_HINT = "set --db, or let `zenctx demo` make a playground"
+_PLAYGROUND_HINT = "set --db, or let 'zenctx demo' make a playground"
 
 
 def create_sqlite_engine(path: Path, url: URL, *, read_only: bool) -> Engine:

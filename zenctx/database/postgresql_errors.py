@@ -117,7 +117,7 @@ def _named(error: psycopg.Error, state: str, description: str) -> DatabaseError:
         return DatabaseError(f"{description} refuses: {primary}", hint=_GRANT_HINT)
     hint = None
     if state in {"42P01", "42703", "3F000"}:
-        hint = "run `zenctx db upgrade`" if '"zenctx_' in primary else _SCHEMA_HINT
+        hint = "run 'zenctx db upgrade'" if '"zenctx_' in primary else _SCHEMA_HINT
     return DatabaseError(f"{description} reported an error: {primary}", hint=hint)
 
 

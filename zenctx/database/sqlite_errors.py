@@ -76,7 +76,7 @@ def _named(error: sqlite3.Error, description: str) -> DatabaseError:
     text = " ".join(str(error).split())
     if text.startswith(("no such table: ", "no such column: ")):
         ours = "zenctx_" in text
-        hint = "run `zenctx db upgrade`" if ours else "is this the ZenFlow database?"
+        hint = "run 'zenctx db upgrade'" if ours else "is this the ZenFlow database?"
         return DatabaseError(f"{description} has {text.replace('no such', 'no').replace(':', '')}", hint=hint)
     if _EXISTS.fullmatch(text):
         return DatabaseError(f"{description} reported an error: {text}")

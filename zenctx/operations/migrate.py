@@ -162,7 +162,9 @@ def _journalled(connection: Connection, work: _Work, run: Callable[[], Migration
     """Runs the work and records how it ended; an error after the first conversion is one half-way."""
     operation_id = work.operation_id or ""
     try:
-        report = run()
+        # Here rather than at the end of the connection's block: an error of the database, too, is one half-way.
+        with work.database.translated_errors():
+            report = run()
     except KeyboardInterrupt:
         _finish(connection, operation_id, _INTERRUPTED, work, None)
         raise

@@ -21,7 +21,7 @@ def cat(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The key of the value.")],
     show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Write out secrets, too.")] = False,
 ) -> int:
-    """Write the bytes of one value to standard output, and nothing else.
+    """Write the bytes of one value to standard output.
 
     A value in the row comes as its JSON text (a string with its quotes), one in a file as the bytes of the file. A
     value that holds a secret of the run is refused.

@@ -18,9 +18,10 @@ class SqlDialect(StrEnum):
 
 @command(examples="zenctx db upgrade --db postgresql://zenctx@db.example.org/zenflow")
 def upgrade(invocation: Invocation) -> int:
-    """Create zenctx's own tables (zenctx_*), or bring them up to date.
+    """Create zenctx's own tables, or bring them up to date.
 
-    The engine's tables are never touched. Commands that only read do without; the others ask for it.
+    Their names begin with zenctx_. The engine's tables are never touched. Commands that only read do without them; the
+    others ask for it.
     """
     # Lazy: SQLAlchemy and Alembic load slowly.
     from zenctx.database.engine import Database
@@ -34,7 +35,10 @@ def upgrade(invocation: Invocation) -> int:
 
 @command(examples="zenctx db current --json")
 def current(invocation: Invocation) -> int:
-    """Show the revision of zenctx's own tables; exits with 4 where they are missing or not up to date."""
+    """Show the revision of zenctx's own tables.
+
+    Exits with 4 where they are missing or not up to date.
+    """
     from zenctx.database.engine import Database
     from zenctx.operations import db as operation
 
@@ -48,9 +52,9 @@ def sql(
     invocation: Invocation,
     dialect: Annotated[SqlDialect, typer.Option(help="The database that the SQL is for.")] = SqlDialect.POSTGRESQL,
 ) -> int:
-    """Print the SQL that creates zenctx's own tables, for those who apply SQL by hand or with another tool.
+    """Print the SQL that creates zenctx's own tables.
 
-    Nothing is opened. Write it to a file with `>`.
+    For those who apply SQL by hand or with another tool. Nothing is opened. Write it to a file with `>`.
     """
     from zenctx.operations import db as operation
 
@@ -65,7 +69,7 @@ def bind(
         bool, typer.Option("--replace", help="Also where the database is bound to another directory.")
     ] = False,
 ) -> int:
-    """Bind the database to the configured persistent directory, or show that it is bound.
+    """Bind the database to the configured persistent directory.
 
     The first value that is written to a file binds both by itself. From then on zenctx refuses to write into another
     directory: a volume that is not mounted looks just like an empty one.

@@ -22,9 +22,10 @@ def demo(
     ),
     runs: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many runs to make.")] = 24,
 ) -> int:
-    """Make a playground: an SQLite database with legacy contexts of real shape, and a settings file.
+    """Make a playground.
 
-    Everything is below the directory; removing it removes all.
+    It is an SQLite database with legacy contexts of real shape, and a settings file. Everything is below the directory:
+    removing it removes all.
     """
     # Lazy: SQLAlchemy and Alembic load slowly.
     from zenctx.operations import demo as operation

@@ -61,7 +61,7 @@ def inspect(
     ] = None,
     show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Show secrets, which are hidden else.")] = False,
 ) -> int:
-    """Show the entries of a context: type, size, storage, state of the checksum; or one value in full.
+    """Show the entries of a context, or one value in full.
 
     Secrets are hidden: the engine's reserved keys, keys named like secrets, and the same secrets where they reappear.
     Exits with 4 where an entry cannot be restored as it was stored.

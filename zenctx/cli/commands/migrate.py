@@ -46,7 +46,7 @@ _SETTINGS = ["persistent-file-dir", "file-storage-dir", "engine-dir", "locator-r
     zenctx migrate --run 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --assume legacy
     """,
 )
-def migrate(  # noqa: PLR0913, PLR0917 - one argument for each option
+def migrate(  # noqa: PLR0917 - one argument for each option
     invocation: Invocation,
     to: Annotated[Direction, typer.Option(help="The form that contexts are to get.")] = Direction.DESCRIPTORS,
     check: Annotated[
@@ -77,11 +77,12 @@ def migrate(  # noqa: PLR0913, PLR0917 - one argument for each option
         bool, typer.Option("--retry-quarantined", help="Try the quarantined rows again, too.")
     ] = False,
 ) -> int:
-    """Convert contexts between the legacy form and descriptors, in place, and as often as needed.
+    """Convert contexts to descriptors, or back to the legacy form.
 
-    Rows are converted in batches, each only if nobody changed it meanwhile; large values go to files first. What is
-    ambiguous or mixed is named and left, what cannot be converted is quarantined, unchanged. While an engine may be
-    running only finished runs are converted. Killed at any point, it loses nothing: run it again.
+    In place, beside a running engine, as often as needed. Rows are converted in batches, each only if nobody changed it
+    meanwhile; large values go to files first. What is ambiguous or mixed is named and left, what cannot be converted is
+    quarantined, unchanged. While an engine may be running only finished runs are converted. Killed at any point, it
+    loses nothing: run it again.
     """
     # Lazy: SQLAlchemy loads slowly.
     from zenctx.database.rows import Selection

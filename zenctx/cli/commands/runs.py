@@ -43,7 +43,7 @@ def runs(
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="List at most so many; 0 lists all.")] = 50,
 ) -> int:
-    """List runs, newest first: status, form of the context, keys, size, files.
+    """List runs, newest first.
 
     The class says what may still happen to a run: executing, parked (it can be resumed), retrying, finished, zombie,
     or unreadable. Options that are given several times add up.

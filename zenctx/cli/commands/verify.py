@@ -42,10 +42,11 @@ def verify(
         str | None, typer.Option(metavar="n/t", help="Read the content of the n-th of t parts of the files.")
     ] = None,
 ) -> int:
-    """Read everything back: every descriptor decodes, every file is there with its size and checksum.
+    """Read everything back: descriptors, files, checksums.
 
-    Also the other way: files that no run names are told (a notice; gc takes care of them). Exits with 4 where a value
-    cannot be had as it was stored, or where something needs a decision. Changes nothing.
+    Every descriptor decodes, every file is there with its size and checksum. Also the other way: files that no run
+    names are told (a notice; gc takes care of them). Exits with 4 where a value cannot be had as it was stored, or
+    where something needs a decision. Changes nothing.
     """
     # Lazy: SQLAlchemy loads slowly.
     from zenctx.database.engine import Database
