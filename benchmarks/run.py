@@ -7,7 +7,7 @@
 import argparse
 from collections.abc import Callable, Iterator
 
-from benchmarks import at_start, on_postgresql, on_sqlite
+from benchmarks import at_start, on_library, on_postgresql, on_sqlite
 from benchmarks.figures import Figure, table
 
 LARGE_VALUES = 200
@@ -18,6 +18,7 @@ CASES: dict[str, Case] = {
     "start": lambda given: at_start.starts(given.rounds),
     "sqlite": lambda given: on_sqlite.migrate_sqlite(given.rows, given.rounds),
     "postgresql": lambda given: on_postgresql.migrate_and_memory(given.rows, given.rounds),
+    "library": lambda given: on_library.contexts(given.rounds),
     "large": lambda given: on_postgresql.large_values(LARGE_VALUES, LARGE_ROUNDS),
 }
 

@@ -173,7 +173,7 @@ def test_a_table_fits_its_terminal(width: int) -> None:
     assert shown.exit_code == 0
     assert all(cell_len(line) <= width for line in shown.lines)
     assert [line.split()[0] for line in shown.lines if line.startswith("0000")] == [RUN_ID.format(n) for n in range(3)]
-    assert ("(no room for: path, started, workflow)" in shown.plain) == (width == 80)
+    assert ("(no room for: path, started, workflow; --json has all)" in shown.plain) == (width == 80)
     assert shown.lines[-1] == "Look at one of them."
 
 
@@ -233,7 +233,7 @@ def test_progress_moves_on_a_terminal_and_is_gone_at_the_end() -> None:
     assert "Converting" in shown.plain
     assert "/40 rows" in shown.plain
     assert "KiB/s" in shown.plain
-    assert r"second half \x1b[31m" in shown.plain
+    assert r"Second half \x1b[31m" in shown.plain
     assert "half way" in [line.rpartition("\r")[2] for line in shown.lines]
     assert shown.lines[-1] == "Worked."
     assert shown.stdout.count("\x1b[?25l") == shown.stdout.count("\x1b[?25h") > 0

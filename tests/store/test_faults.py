@@ -106,8 +106,7 @@ def test_every_known_fault_says_what_to_do() -> None:
     """A sentence with the directory, and a hint; an unknown one gives the system's own words."""
     for code in faults._KNOWN:
         error = faults.store_error(OSError(code, "words"), Path("/some/where"), "read")
-        assert error.message.startswith("The directory /some/where cannot be read: ")
-        assert error.message.endswith(".")
+        assert error.message.startswith("the directory /some/where cannot be read: ")
         assert error.hint
     assert "words" in faults.store_error(OSError(9999, "words"), Path("/x"), "read").message
     assert "\\x1b" in faults.store_error(OSError(5, "x"), Path("/\x1b[31m"), "read").message

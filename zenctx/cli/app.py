@@ -37,7 +37,15 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+EXAMPLES = """
+zenctx demo && cd zenctx-demo && zenctx runs
+zenctx inspect 3f2504e0-4f89-41d3-9a0c-0305e82c3301
+zenctx migrate --dry-run
+zenctx migrate --check --json | jq .summary.census
+"""
+
+
+@app.callback(epilog=EXAMPLES)
 def root(
     *,
     version: Annotated[

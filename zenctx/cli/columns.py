@@ -9,7 +9,7 @@ from typing import Any, Literal
 from zenctx.cli.terminal import neutralise
 from zenctx.context.rawjson import RawJson
 
-Squeeze = Literal["fold", "middle", "never"]
+Squeeze = Literal["fold", "middle", "never", "below"]
 _KIBI = 1024
 
 
@@ -19,8 +19,9 @@ class Column:
 
     `show` turns the attribute's value into text, which is then made harmless. When a terminal is too narrow, a column
     with the highest `drop` above 0 is left out first; then `fold` breaks its text over lines, `middle` leaves out the
-    middle of it, both down to `least` cells, and `never` (ids) stays whole as long as anything else can give way. Off a
-    terminal nothing is cut.
+    middle of it, both down to `least` cells, and `never` (ids) stays whole as long as anything else can give way.
+    `below` is for sentences: where the table is too wide they move below their rows, over the whole width, behind the
+    header where it is `labelled`; none is ever left out. Off a terminal nothing is cut or moved.
     """
 
     header: str
@@ -30,6 +31,7 @@ class Column:
     squeeze: Squeeze = "fold"
     drop: int = 0
     least: int = 12
+    labelled: bool = False
 
     def cell(self, item: object) -> str:
         """Gives the harmless text of this column for an item."""
@@ -39,6 +41,11 @@ class Column:
 def text(header: str, attribute: str, *, squeeze: Squeeze = "fold", drop: int = 0, least: int = 12) -> Column:
     """A column of anything that reads well as it is."""
     return Column(header, attribute, plain, squeeze=squeeze, drop=drop, least=least)
+
+
+def remark(header: str, attribute: str, *, labelled: bool = False) -> Column:
+    """A column of whole sentences or paths, which are never lost for lack of room."""
+    return Column(header, attribute, plain, squeeze="below", labelled=labelled)
 
 
 def identifier(header: str, attribute: str, *, drop: int = 0) -> Column:

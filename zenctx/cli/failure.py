@@ -25,18 +25,16 @@ class Failure:
     exit_code: int
 
     @property
-    def sentence(self) -> str:
+    def lines(self) -> list[str]:
         """The lines for standard error, harmless on a terminal."""
-        lines = [f"Error: {neutralise(self.message)}"]
-        if self.hint:
-            lines.append(f"Hint: {neutralise(self.hint)}")
-        return "\n".join(lines) + "\n"
+        hint = [f"Hint: {neutralise(self.hint)}"] if self.hint else []
+        return [f"Error: {neutralise(self.message)}", *hint]
 
 
 def describe(error: BaseException) -> Failure:
     """Tells what any error means to the one who called the command."""
     failure = _describe(error)
-    hint = capitalised(mask_secrets(failure.hint)) if failure.hint else None
+    hint = as_step(mask_secrets(failure.hint)) if failure.hint else None
     return Failure(failure.kind, as_sentence(mask_secrets(failure.message)), hint, failure.exit_code)
 
 
@@ -47,7 +45,8 @@ def _describe(error: BaseException) -> Failure:
         case typer.TyperException():
             return Failure("usage", _one_line(_usage_message(error)), _usage_hint(error), error.exit_code)
         case KeyboardInterrupt() | typer.Abort():
-            return Failure("interrupted", "Interrupted.", None, INTERRUPTED)
+            # An operation that can say where it was interrupted raises it anew, with what to do.
+            return Failure("interrupted", "Interrupted.", str(error) or None, INTERRUPTED)
         case StdoutClosedError() | BrokenPipeError():
             return Failure("broken_pipe", "Nobody reads the output any more.", None, BROKEN_PIPE)
         case OSError():
@@ -60,6 +59,13 @@ def as_sentence(text: str) -> str:
     """Gives a text with a capital at its beginning and a full stop at its end."""
     text = capitalised(text)
     return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def as_step(text: str) -> str:
+    """Gives what to do as a sentence; without a full stop behind a path, URL or option, which would be copied along."""
+    text = capitalised(text)
+    last = text.rpartition(" ")[2].strip("'`\")]")
+    return f"{text}." if last.isalnum() else text
 
 
 def capitalised(text: str) -> str:
@@ -77,7 +83,7 @@ def traceback_text(error: BaseException) -> str:
 def _usage_message(error: typer.TyperException) -> str:
     # Typer adds the names it suggests in brackets; here they are the hint. The prefix is the validator's own.
     message = error.message if _suggestions(error) else error.format_message()
-    return message.replace(": Value error, ", ": ")
+    return message.replace(": Value error, ", ": ").replace(": Input should be", ": it should be")
 
 
 def _usage_hint(error: typer.TyperException) -> str | None:

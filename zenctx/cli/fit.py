@@ -1,6 +1,6 @@
 """Decides which columns a narrow terminal shows and how wide each of them is; pure, measured in cells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
@@ -11,42 +11,55 @@ GAP = 2
 """Cells between two columns."""
 
 _NARROWEST_ID = 4
-_ORDER_OF_GIVING_WAY = ("middle", "fold", "never")
+_ORDER_OF_GIVING_WAY = ("middle", "fold", "below", "never")
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The columns that are shown, by their position, with their widths; and those that are left out."""
+    """The columns that are shown, by position, with their widths; those left out; those that stand below the rows."""
 
     shown: tuple[int, ...]
     widths: tuple[int, ...]
     hidden: tuple[int, ...]
+    below: tuple[int, ...] = ()
 
 
-def fit(columns: Sequence[Column], natural: Sequence[int], width: int, *, shown: Sequence[int] | None = None) -> Fit:
+def fit(
+    columns: Sequence[Column],
+    natural: Sequence[int],
+    width: int,
+    *,
+    shown: Sequence[int] | None = None,
+    empty: Collection[int] = (),
+) -> Fit:
     """Fits columns of `natural` widths into a terminal of `width` cells.
 
-    First columns that may be dropped go, unless `shown` settles which stay; then those that may be squeezed are, the
-    widest first, down to their least; only then ids.
+    First sentences move below, then columns that may be dropped go (those that are `empty` before all others), unless
+    `shown` settles which stay; then those that may be squeezed are, the widest first, down to their least; only then
+    ids.
     """
     if shown is None:
-        shown = _choose(columns, natural, width)
+        shown = _choose(columns, natural, width, empty)
     widths = {at: min(natural[at], width) for at in shown}
     for kind in _ORDER_OF_GIVING_WAY:
         least = {at: _least(columns[at]) for at in shown if columns[at].squeeze == kind}
         _squeeze(widths, least, _total(list(widths.values())) - width)
-    hidden = tuple(at for at in range(len(columns)) if at not in shown)
-    return Fit(tuple(shown), tuple(widths[at] for at in shown), hidden)
+    rest = [at for at in range(len(columns)) if at not in shown]
+    below = tuple(at for at in rest if columns[at].squeeze == "below")
+    hidden = tuple(at for at in rest if at not in below)
+    return Fit(tuple(shown), tuple(widths[at] for at in shown), hidden, below)
 
 
-def _choose(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:
+def _choose(columns: Sequence[Column], natural: Sequence[int], width: int, empty: Collection[int]) -> list[int]:
     shown = list(range(len(columns)))
+    if _total(natural) > width:
+        shown = [at for at in shown if columns[at].squeeze != "below"]
     while _total([_floor(columns[at], natural[at]) for at in shown]) > width:
         droppable = [at for at in shown if columns[at].drop]
         if not droppable:
             break
         # Of two equals the one further right goes.
-        shown.remove(max(droppable, key=lambda at: (columns[at].drop, at)))
+        shown.remove(max(droppable, key=lambda at: (at in empty, columns[at].drop, at)))
     return shown
 
 

@@ -10,13 +10,15 @@ import typer
 from typer.main import get_command
 
 from zenctx.cli.arguments import COMMON_OPTIONS
-from zenctx.cli.help import Command, CommandGroup
+from zenctx.cli.completion import COMPLETION_HELP, complete_for
+from zenctx.cli.exit_codes import EXIT_CODES, of_command
+from zenctx.cli.help import Command, CommandGroup, write_exit_codes
 from zenctx.cli.session import Session
 from zenctx.errors import UsageError
 
 if TYPE_CHECKING:
     from typer._click import Command as AnyCommand
-    from typer._click import Context
+    from typer._click import Context, HelpFormatter, Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,25 @@ class RootGroup(Group):
         # The parser empties `args`; the session has looked at them first.
         return session.guard(lambda: super(RootGroup, self).make_context(info_name, args, parent, obj=session, **extra))
 
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Parses as usual; the two options of completion take the name of a shell, too."""
+        if len(args) > 1 and args[0] in ("--show-completion", "--install-completion"):
+            complete_for(ctx, args[0], args[1])
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: "Context") -> list["Parameter"]:
+        """Gives the parameters, those of completion with words of our own."""
+        parameters = super().get_params(ctx)
+        for parameter in parameters:
+            if parameter.name in COMPLETION_HELP:
+                parameter.help = COMPLETION_HELP[parameter.name]  # type: ignore[attr-defined]
+        return parameters
+
+    def format_epilog(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        """Writes every exit code, and the examples."""
+        write_exit_codes(EXIT_CODES, formatter, rest="any other one is a failure, too")
+        super().format_epilog(ctx, formatter)
+
     def invoke(self, ctx: "Context") -> Any:
         """Runs the command; its exit code, or that of its error, is the program's."""
         session: Session = ctx.obj
@@ -116,7 +137,10 @@ class LazyCommand(Command):
         declared = getattr(import_module(module), name)
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
         single.command(self._entry.name, cls=Command, epilog=declared.examples)(declared.function)
-        return get_command(single)
+        command = get_command(single)
+        if isinstance(command, Command):
+            command.exit_codes = of_command(declared.exit_codes)
+        return command
 
 
 def grow(root: Group, entries: Iterable[Entry]) -> None:

@@ -1,7 +1,9 @@
 """Help pages in plain text: own options first, common ones last, examples as they were typed."""
 
+import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from typer.core import TyperCommand, TyperGroup
@@ -12,17 +14,30 @@ if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter, Parameter
 
 _WIDEST_NAME = 28
+_ANGLES = re.compile(r"<(?:list\[)?(.*?)\]?>")
+_KINDS = {"int": "N", "int range": "N", "str": "TEXT"}
 
 
 class Command(TyperCommand):
-    """A command whose options stand in sections by their `rich_help_panel`, and whose epilog keeps its lines."""
+    """A command whose options stand in sections by their `rich_help_panel`, and whose epilog keeps its lines.
+
+    `exit_codes`: what its codes mean.
+    """
+
+    exit_codes: Mapping[int, str] = MappingProxyType({})
+
+    def collect_usage_pieces(self, ctx: "Context") -> list[str]:
+        """Gives `[OPTIONS] RUN [KEY]`."""
+        arguments = [each for each in self.get_params(ctx) if each.param_type_name == "argument"]
+        return ["[OPTIONS]", *(_usage_of(argument) for argument in arguments)]
 
     def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Writes the sections of arguments and options."""
         write_parameters(self.get_params(ctx), ctx, formatter)
 
     def format_epilog(self, ctx: "Context", formatter: "HelpFormatter") -> None:
-        """Writes the examples, line by line."""
+        """Writes the exit codes, and the examples line by line."""
+        write_exit_codes(self.exit_codes, formatter, rest="those of every command: zenctx --help")
         write_examples(self.epilog, formatter)
 
 
@@ -51,7 +66,7 @@ def write_parameters(parameters: Iterable["Parameter"], ctx: "Context", formatte
     """Writes arguments, own options, then each panel of options in order; `--help` goes into the last of them."""
     sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
     for parameter in parameters:
-        record = parameter.get_help_record(ctx)
+        record = _record(parameter, ctx)
         if record is None:
             continue
         title = _panel(parameter) or ("Arguments" if parameter.param_type_name == "argument" else "Options")
@@ -69,6 +84,34 @@ def write_examples(examples: str | None, formatter: "HelpFormatter") -> None:
     if examples:
         with formatter.section("Examples"):
             formatter.write(textwrap.indent(textwrap.dedent(examples).strip("\n"), "  ") + "\n")
+
+
+def write_exit_codes(codes: Mapping[int, str], formatter: "HelpFormatter", *, rest: str) -> None:
+    """Writes a section of exit codes; `rest` says something of those that are not listed."""
+    if codes:
+        rows = [(str(code), meaning) for code, meaning in codes.items()]
+        width = max(len(code) for code, _ in rows)
+        _write_section(f"Exit codes ({rest})", rows, formatter, width)
+
+
+def _usage_of(argument: "Parameter") -> str:
+    name = _name_of(argument)
+    return name if argument.required else f"[{name}]"
+
+
+def _name_of(argument: "Parameter") -> str:
+    return argument.metavar or (argument.name or "").upper()
+
+
+def _record(parameter: "Parameter", ctx: "Context") -> tuple[str, str] | None:
+    """Gives a parameter's name and text, without Typer's words for types: `--limit N`, `--to descriptors|legacy`."""
+    record = parameter.get_help_record(ctx)
+    if record is None:
+        return None
+    if parameter.param_type_name == "argument":
+        return _name_of(parameter), record[1].replace("  [required]", "")
+    name = _ANGLES.sub(lambda match: _KINDS.get(match[1], match[1]), record[0])
+    return name, record[1]
 
 
 def _write_section(title: str, rows: Sequence[tuple[str, str]], formatter: "HelpFormatter", width: int) -> None:

@@ -1,5 +1,6 @@
 """What a command function is given: settings, an output, progress; all of it made only when it is asked for."""
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from zenctx.cli.arguments import Format
 from zenctx.cli.output import Output
 from zenctx.cli.session import Session, wants_colour
 from zenctx.cli.streams import ByteSink
+from zenctx.cli.terminal import neutralise
 from zenctx.config import Settings, load_settings
 from zenctx.operations.progress import SILENT, Progress
 
@@ -27,8 +29,9 @@ class Invocation:
     """One call of one command."""
 
     def __init__(self, session: Session, sources: SettingSources) -> None:
+        _quieten_libraries()
         self._session = session
-        self._sources = sources
+        self.sources = sources
         self.output: Output = session.make_output()
         session.output = self.output
 
@@ -49,8 +52,11 @@ class Invocation:
 
     @cached_property
     def settings(self) -> Settings:
-        """The effective settings, read when first used. Raises SettingsError."""
-        return load_settings(self._sources.given, config_file=self._sources.file, environ=os.environ, cwd=Path.cwd())
+        """The effective settings, read when first used; told on standard error with --verbose. Raises SettingsError."""
+        settings = load_settings(self.sources.given, config_file=self.sources.file, environ=os.environ, cwd=Path.cwd())
+        if self.verbose:
+            self._session.tell(_main_settings(settings))
+        return settings
 
     def progress(self, label: str) -> Progress:
         """Gives what an operation may report to: a line on a terminal, nothing off it, in JSON or with --quiet."""
@@ -69,6 +75,20 @@ class Invocation:
         """Gives standard output for bytes (`cat`). From then on an error is told on standard error alone."""
         self._session.carries_bytes = True
         return ByteSink(self._session.stdout)
+
+
+def _quieten_libraries() -> None:
+    """Keeps what libraries log off standard error, where nobody configured logging: SQLAlchemy tells each Ctrl-C."""
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())
+
+
+def _main_settings(settings: Settings) -> list[str]:
+    """Gives the settings that decide what is worked on, one a line, passwords masked, with their origins."""
+    shown = settings.shown()
+    names = ("db", "persistent-file-dir", "engine-dir")
+    return [neutralise(f"{name} = {shown[name]} ({settings.origins[name]})") for name in names]
 
 
 def _stderr_can_move() -> bool:

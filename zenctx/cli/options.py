@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
@@ -19,28 +20,31 @@ P = ParamSpec("P")
 
 COMMON = "Common options"
 SETTINGS = "Settings for this call"
+_NO_CODES: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A command function as Typer takes it, and the examples of its help."""
+    """A command function as Typer takes it, the examples of its help, and what its exit codes mean."""
 
     function: Callable[..., int]
     examples: str
+    exit_codes: Mapping[int, str]
 
 
 def command(
-    *, examples: str = "", settings: Sequence[str] = ()
+    *, examples: str = "", settings: Sequence[str] = (), exit_codes: Mapping[int, str] = _NO_CODES
 ) -> Callable[[Callable[Concatenate[Invocation, P], int]], Declared]:
     """Declares a command.
 
     The function takes an Invocation and then parameters annotated for Typer; it gives the exit code. Its docstring is
     the help. `settings` names settings that this command takes as options, too, such as `persistent-file-dir`; they
-    reach the function through `invocation.settings`. `examples` are shown in the help line by line.
+    reach the function through `invocation.settings`. `examples` are shown in the help line by line, `exit_codes` with
+    what they mean for this command (the empty text: what they usually mean); those that every command has are left out.
     """
 
     def declare(function: Callable[Concatenate[Invocation, P], int]) -> Declared:
-        return Declared(_with_common_options(function, settings), examples)
+        return Declared(_with_common_options(function, settings), examples, exit_codes)
 
     return declare
 
@@ -68,7 +72,12 @@ def _common(
         bool, typer.Option("--quiet", rich_help_panel=COMMON, help="Show neither messages nor progress, only errors.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", rich_help_panel=COMMON, help="Tell more, and show where an error came from.")
+        bool,
+        typer.Option(
+            "--verbose",
+            rich_help_panel=COMMON,
+            help="Show every row and count, which settings are used, and where an unexpected error came from.",
+        ),
     ] = False,
     no_color: Annotated[
         bool, typer.Option("--no-color", rich_help_panel=COMMON, help="Use no colours; NO_COLOR does the same.")
@@ -142,6 +151,8 @@ def _open(
     context: typer.Context, common: Mapping[str, Any], given: Mapping[str, str | None], *, dry_run: bool
 ) -> Invocation:
     session: Session = context.obj
+    if common["quiet"] and common["verbose"]:
+        raise UsageError("--quiet and --verbose contradict each other", hint="give one of them")
     session.flags = Flags(
         format=_format(common["format"], json=common["json"]),
         quiet=common["quiet"],
@@ -155,5 +166,5 @@ def _open(
 
 def _format(chosen: Format | None, *, json: bool) -> Format:
     if json and chosen not in (None, Format.JSON):
-        raise UsageError(f"--json and --format {chosen} contradict each other.", hint="Give one of them.")
+        raise UsageError(f"--json and --format {chosen} contradict each other", hint="give one of them")
     return Format.JSON if json else chosen or Format.TABLE

@@ -34,7 +34,7 @@ class Report(Protocol):
 
     @property
     def next_step(self) -> str | None:
-        """What to do next, if something should be done."""
+        """What to do next, if something should be done; one line for each thing."""
 
 
 @dataclass(frozen=True, slots=True)

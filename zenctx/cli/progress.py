@@ -44,7 +44,7 @@ class TerminalProgress:
 
     def note(self, text: str) -> None:
         """Puts other words before the bar."""
-        self._label = neutralise(text)
+        self._label = neutralise(text[:1].upper() + text[1:])
         if self._task is not None:
             self._bar.update(self._task, label=Text(self._label))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -11,9 +12,10 @@ from typing import TypeVar
 import typer
 
 from zenctx.cli.arguments import Flags, Format, read_flags
-from zenctx.cli.failure import BROKEN_PIPE, Failure, describe, traceback_text
+from zenctx.cli.failure import BROKEN_PIPE, INTERRUPTED, Failure, describe, traceback_text
 from zenctx.cli.output import Heading, Output
 from zenctx.cli.streams import Stdout, StdoutClosedError, StdoutError
+from zenctx.cli.terminal import wrapped
 from zenctx.errors import UsageError
 
 T = TypeVar("T")
@@ -62,6 +64,16 @@ class Session:
         self.resources.close()
         self.stdout.flush()
 
+    def tell(self, lines: Sequence[str]) -> None:
+        """Writes harmless lines to standard error; on a terminal those that are too long are broken at spaces."""
+        # There is nowhere left to complain when standard error is gone as well.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            if sys.stderr.isatty():
+                width = shutil.get_terminal_size().columns
+                lines = [line if len(line) <= width else wrapped(line, width) for line in lines]
+            sys.stderr.write("".join(f"{line}\n" for line in lines))
+            sys.stderr.flush()
+
     def make_output(self) -> Output:
         """Makes the output for the flags and the command as they are known now."""
         # Lazy: only the format that is used is imported.
@@ -85,10 +97,9 @@ class Session:
         with contextlib.suppress(Exception):
             self._end_output(failure)
         trace = traceback_text(error) if self.flags.verbose and failure.kind == "unexpected" else ""
-        # There is nowhere left to complain when standard error is gone as well.
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            sys.stderr.write(trace + failure.sentence)
-            sys.stderr.flush()
+        lines = [*trace.splitlines(), *failure.lines]
+        # A terminal has just echoed ^C.
+        self.tell(["", *lines] if failure.exit_code == INTERRUPTED and self.stdout.is_terminal else lines)
         return failure.exit_code
 
     def _with_hint(self, failure: Failure) -> Failure:

@@ -1,19 +1,22 @@
 """Tables of text that show rows as they come: column widths are settled by the first rows, so memory stays flat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from zenctx.cli.columns import Column
+from zenctx.cli.columns import Column, plain
 from zenctx.cli.fit import GAP, Fit, fit, shorten
 from zenctx.cli.streams import Stdout
 
 SAMPLE = 200
 """Rows that are held back to settle the widths, and that a terminal gets at a time after that."""
+
+_NOTHING = (plain(None), plain(""))
 
 
 class Rows(Protocol):
@@ -89,7 +92,7 @@ class TerminalRows:
         self._flush()
         if self._fit is not None and self._fit.hidden:
             names = ", ".join(self._columns[at].header for at in self._fit.hidden)
-            self._print(Text(f"(no room for: {names})", style="dim"))
+            self._print(Text(f"(no room for: {names}; --json has all)", style="dim"))
 
     def _flush(self) -> None:
         if not self._held:
@@ -97,14 +100,31 @@ class TerminalRows:
         first = self._fit is None
         # Numbers grow down the pages: columns may widen from one page to the next, but none comes or goes.
         self._natural = list(map(max, self._natural, _natural_widths(self._columns, self._held)))
-        self._fit = fit(self._columns, self._natural, self._width, shown=self._fit.shown if self._fit else None)
-        self._print(self._page(self._fit, header=first))
+        shown = self._fit.shown if self._fit else None
+        self._fit = fit(self._columns, self._natural, self._width, shown=shown, empty=self._empty_columns())
+        self._print(Group(*self._page(self._fit, header=first)))
         self._held.clear()
 
-    def _page(self, fitted: Fit, *, header: bool) -> Table:
+    def _empty_columns(self) -> list[int]:
+        return [at for at in range(len(self._columns)) if all(row[at] in _NOTHING for row in self._held)]
+
+    def _page(self, fitted: Fit, *, header: bool) -> Iterator[Table | Padding]:
+        """Yields a table of the rows, begun anew behind each row that has something below it."""
+        table = self._table(fitted, header=header)
+        for cells in self._held:
+            table.add_row(
+                *(self._cell(cells[at], width, at) for at, width in zip(fitted.shown, fitted.widths, strict=True))
+            )
+            if below := [self._sentence(cells[at], at) for at in fitted.below if cells[at] not in _NOTHING]:
+                yield table
+                yield Padding(Text("\n").join(below), (0, 0, 0, GAP))
+                table = self._table(fitted, header=False)
+        yield table
+
+    def _table(self, fitted: Fit, *, header: bool) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=header)
-        columns = [self._columns[at] for at in fitted.shown]
-        for column, width in zip(columns, fitted.widths, strict=True):
+        for at, width in zip(fitted.shown, fitted.widths, strict=True):
+            column = self._columns[at]
             table.add_column(
                 Text(column.header.capitalize(), overflow="fold"),
                 width=width,
@@ -112,11 +132,11 @@ class TerminalRows:
                 overflow="fold",
                 header_style="bold",
             )
-        for cells in self._held:
-            table.add_row(
-                *(self._cell(cells[at], width, at) for at, width in zip(fitted.shown, fitted.widths, strict=True))
-            )
         return table
+
+    def _sentence(self, text: str, at: int) -> Text:
+        column = self._columns[at]
+        return Text(f"{column.header}: {text}" if column.labelled else text)
 
     def _cell(self, text: str, width: int, at: int) -> Text:
         # A Text is never read as markup.
@@ -124,7 +144,7 @@ class TerminalRows:
             return Text(shorten(text, width, self._ellipsis), no_wrap=True)
         return Text(text)
 
-    def _print(self, renderable: Table | Text) -> None:
+    def _print(self, renderable: Group | Text) -> None:
         with self._console.capture() as captured:
             self._console.print(renderable)
         self._stdout.write(captured.get())

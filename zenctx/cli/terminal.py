@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 
 # All of Unicode's categories Cc (controls), Cf (invisible format marks: bidi, zero-width, tags), Cs (lone surrogates),
 # Zl and Zp (separators that break a line).
@@ -38,6 +39,11 @@ def neutralise_json(text: str) -> str:
 def mask_secrets(text: str) -> str:
     """Hides what looks like a password in a URL (`//user:...@`) or a parameter (`password=...`) in any sentence."""
     return _SECRET_IN_QUERY.sub(r"\1=***", _SECRET_IN_URL.sub(r"\1:***@", text))
+
+
+def wrapped(line: str, width: int) -> str:
+    """Breaks a line at its spaces so that it fits; a word that is longer than a line, such as a path, stays whole."""
+    return "\n".join(textwrap.wrap(line, max(width, 20), break_long_words=False, break_on_hyphens=False)) or line
 
 
 def _escape(match: re.Match[str]) -> str:

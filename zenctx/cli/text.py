@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from zenctx.cli.columns import Column
-from zenctx.cli.failure import Failure, as_sentence, capitalised
+from zenctx.cli.failure import Failure, as_sentence, as_step
 from zenctx.cli.output import Report
 from zenctx.cli.streams import Stdout
 from zenctx.cli.tables import PlainRows, Rows, TerminalRows
-from zenctx.cli.terminal import mask_secrets, neutralise_lines
+from zenctx.cli.terminal import mask_secrets, neutralise_lines, wrapped
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -48,12 +48,13 @@ class TextOutput:
         self._written = True
 
     def finish(self, report: Report) -> int:
-        """Writes the rest of the rows, the facts, the message and the next step."""
+        """Writes the rest of the rows, the facts, the message and the next step; an empty message is none."""
         self._close_rows()
         if not self._quiet:
             self._write_paragraph([*self._fact_lines(report.summary)])
-            next_step = [capitalised(report.next_step)] if report.next_step else []
-            self._write_paragraph([as_sentence(report.message), *next_step])
+            message = [as_sentence(line) for line in report.message.splitlines()]
+            next_steps = [as_step(line) for line in (report.next_step or "").splitlines()]
+            self._write_paragraph([*message, *next_steps])
         return report.exit_code
 
     def fail(self, failure: Failure) -> None:
@@ -78,5 +79,9 @@ class TextOutput:
     def _write_paragraph(self, lines: list[str]) -> None:
         if lines:
             start = "\n" if self._written else ""
-            self._stdout.write(start + "".join(f"{neutralise_lines(mask_secrets(line))}\n" for line in lines))
+            self._stdout.write(start + "".join(f"{self._harmless(line)}\n" for line in lines))
             self._written = True
+
+    def _harmless(self, line: str) -> str:
+        line = neutralise_lines(mask_secrets(line))
+        return wrapped(line, shutil.get_terminal_size().columns) if self._stdout.is_terminal else line

@@ -6,13 +6,15 @@ A database's own spelling (`1.0E7` -> `10000000`, `1.10` -> `1.10`) does not cha
 
 import re
 from dataclasses import dataclass, field
+from decimal import MAX_EMAX, MAX_PREC, Context, Decimal
 
 from zenctx.context.rawjson import encode_string
 from zenctx.context.scanner import Kind, decode_string, scan
 
 _NUMBER = re.compile(rb"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 
-_LONGEST_EXPONENT = 4000
+# Exponents may have any number of digits: Python's own integers refuse to be read from thousands of them.
+_EXACTLY = Context(prec=MAX_PREC, Emax=MAX_EMAX)
 
 
 @dataclass(slots=True)
@@ -60,19 +62,15 @@ def _scalar(kind: Kind, token: bytes) -> bytes:
 
 
 def canonical_number(token: bytes) -> bytes:
-    """Gives one spelling for every number of the same value: digits without end zeros, and a power of ten.
-
-    A number whose exponent alone has more than 4000 digits stands for itself (no reader of ours computes with it).
-    """
+    """Gives one spelling for every number of the same value: digits without end zeros, and a power of ten."""
     match = _NUMBER.fullmatch(token)
     if match is None:
         raise ValueError(token)
     sign, whole, fraction, exponent = match.groups(b"")
-    if len(exponent) > _LONGEST_EXPONENT:
-        return token
     digits = (whole + fraction).lstrip(b"0")
     if not digits:
         return b"0"
     stripped = digits.rstrip(b"0")
-    power = int(exponent or 0) - len(fraction) + len(digits) - len(stripped)
-    return b"%b%b" % (sign, stripped) if power == 0 else b"%b%be%d" % (sign, stripped, power)
+    moved = len(digits) - len(stripped) - len(fraction)
+    power = _EXACTLY.add(Decimal(exponent.decode()), moved) if exponent else Decimal(moved)
+    return b"%b%b" % (sign, stripped) if power == 0 else b"%b%be%b" % (sign, stripped, f"{power:f}".encode())

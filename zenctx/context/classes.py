@@ -54,33 +54,29 @@ class Classified:
 
 def classify_run(facts: RunFacts, now: datetime) -> Classified:
     """Tells the class of a run at the time `now` (aware)."""
-    if facts.status not in KNOWN_STATUSES:
-        return Classified(RunClass.UNREADABLE, f"the status {facts.status} is not known to zenctx")
     if not facts.times_readable:
         return Classified(RunClass.UNREADABLE, "the times of the row cannot be read")
     if facts.ended_at is None or facts.status in ("RUNNING", "WAITING"):
         return _unfinished(facts, now)
+    if facts.status not in KNOWN_STATUSES:
+        return Classified(RunClass.UNREADABLE, f"the status {facts.status} is not known to zenctx")
+    if facts.pending_retry:
+        return Classified(RunClass.RETRYING, "it ended, and a retry is scheduled")
     if facts.status == "SUCCESS":
         return Classified(RunClass.FINISHED, "it ended with success")
-    return _failed(facts, facts.ended_at, now)
+    if now - facts.ended_at <= RETRY_GRACE:
+        return Classified(RunClass.RETRYING, "it failed within the last 24 hours and may be retried")
+    return Classified(RunClass.FINISHED, "it failed more than 24 hours ago, and no retry is scheduled")
 
 
 def _unfinished(facts: RunFacts, now: datetime) -> Classified:
-    # A status that says "not over" beside an end is a contradiction: the safe reading is that it is not over.
-    last_sign = facts.last_sign or facts.started_at
-    if not facts.pending_retry and last_sign is not None and now - last_sign > ZOMBIE_AGE:
-        return Classified(RunClass.ZOMBIE, f"it has not ended, and showed no sign of life since {_day(last_sign)}")
+    # Some other status without an end, and "not over" beside an end: the safe reading of either is that it goes on.
+    signs = [moment for moment in (facts.last_sign, facts.started_at, facts.ended_at) if moment is not None]
+    if signs and not facts.pending_retry and now - max(signs) > ZOMBIE_AGE:
+        return Classified(RunClass.ZOMBIE, f"it has not ended, and showed no sign of life since {_day(max(signs))}")
     if facts.has_context:
         return Classified(RunClass.PARKED, "it has not ended and has a context")
     return Classified(RunClass.EXECUTING, "it has not ended and has no context")
-
-
-def _failed(facts: RunFacts, ended_at: datetime, now: datetime) -> Classified:
-    if facts.pending_retry:
-        return Classified(RunClass.RETRYING, "it failed, and a retry is scheduled")
-    if now - ended_at < RETRY_GRACE:
-        return Classified(RunClass.RETRYING, "it failed less than 24 hours ago and may be retried")
-    return Classified(RunClass.FINISHED, "it failed more than 24 hours ago, and no retry is scheduled")
 
 
 def _day(moment: datetime) -> str:

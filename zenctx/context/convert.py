@@ -16,8 +16,8 @@ from zenctx.context.descriptor import (
     sha256_checksum,
 )
 from zenctx.context.estimate import MAX_INLINE_BYTES, estimated_size, within_engine_limits
-from zenctx.context.forms import Entry, Fit
-from zenctx.context.rawjson import Member, check_document, is_json, join_members
+from zenctx.context.forms import Entry
+from zenctx.context.rawjson import BLANKS, Member, check_document, is_json, join_members, quoted
 from zenctx.context.rules import EngineReads, FileStrategy, StorageRules
 from zenctx.context.scanner import deeper_than
 from zenctx.errors import InvalidContextError, InvalidDescriptorError
@@ -117,10 +117,14 @@ def choose_storage(value: bytes, size: int, rules: StorageRules) -> Storage:
         return Storage.FILE
     if is_container and len(value) <= min(rules.json_threshold, MAX_INLINE_BYTES):
         return Storage.JSON
-    return _file_storage(len(value), rules)
+    return choose_file_storage(len(value), rules)
 
 
-def _file_storage(length: int, rules: StorageRules) -> Storage:
+def choose_file_storage(length: int, rules: StorageRules) -> Storage:
+    """Decides where `length` bytes that are kept as a FILE value lie, for an engine that reads both ways.
+
+    Raises InvalidDescriptorError where the strategy allows no place for them.
+    """
     if rules.file_strategy is FileStrategy.PERSISTENT:
         return Storage.FILE
     if rules.file_strategy is FileStrategy.INLINE:
@@ -147,9 +151,13 @@ ReadFile = Callable[[RefValueDescriptor], bytes]
 def unwrap(entries: Sequence[Entry], read_file: ReadFile, bytes_as: BytesAs = BytesAs.REFUSE) -> bytes:
     """Turns the entries of a context of descriptors back into the plain values they wrap, and gives the text.
 
-    Raises InvalidDescriptorError for a value that is not JSON (unless `bytes_as` is BASE64), and what `read_file`
-    raises.
+    Raises InvalidDescriptorError for an entry that contradicts itself and for a value that is not JSON (unless
+    `bytes_as` is BASE64), and what `read_file` raises.
     """
+    for entry in entries:
+        # One part of what it says would be lost, and which of them is right is not for us to decide.
+        if entry.reason is not None:
+            raise InvalidDescriptorError(f"the entry {quoted(entry.member.name)} cannot be put back: {entry.reason}")
     members = [entry.member._replace(value=unwrap_entry(entry, read_file, bytes_as)) for entry in entries]
     text = join_members(members)
     # A document of 999 levels is one level deeper inside the context: what could not be read again is not written.
@@ -163,16 +171,16 @@ def unwrap(entries: Sequence[Entry], read_file: ReadFile, bytes_as: BytesAs = By
 def unwrap_entry(entry: Entry, read_file: ReadFile, bytes_as: BytesAs = BytesAs.REFUSE) -> bytes:
     """Gives the JSON text of the value that one entry wraps (the value itself where it is no descriptor)."""
     descriptor = entry.descriptor
-    if descriptor is None or entry.fit is Fit.PLAIN:
+    if descriptor is None:
         return entry.member.value
     if descriptor.type is DescriptorType.MEMORY:
         return descriptor.inline_value
     content = decode_inline(descriptor) if descriptor.locator is None else read_file(descriptor)
     if is_json(content):
-        return content.strip(b" \t\n\r")
+        return content.strip(BLANKS)
     if descriptor.type is DescriptorType.FILE and bytes_as is BytesAs.BASE64:
         return encode_inline(content)
     raise InvalidDescriptorError(
-        f"the {descriptor.type} value of {entry.member.name!r} is not JSON",
+        f"the {descriptor.type} value of {quoted(entry.member.name)} is not JSON",
         hint="'--bytes-as base64' puts such a value back as base64 text",
     )

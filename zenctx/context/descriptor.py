@@ -3,12 +3,15 @@
 import binascii
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
+from typing import Annotated, Literal
 
 import msgspec
 
-from zenctx.context.rawjson import Member, check_document, encode_string, split_object
+from zenctx.context.rawjson import check_document, encode_string, split_repeating
 from zenctx.context.scanner import decode_string
 from zenctx.errors import InvalidContextError, InvalidDescriptorError
 
@@ -17,7 +20,8 @@ JSON_MEDIA_TYPE = "application/json"
 PROPERTIES = ("type", "locator", "mediaType", "size", "checksum", "inlineValue")
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_MAX_SIZE = 2**63 - 1
 
 
 class DescriptorType(StrEnum):
@@ -57,7 +61,7 @@ class RefValueDescriptor:
         return (
             b'{"type":"%b","locator":%b,"mediaType":%b,"size":%d,"checksum":%b,"inlineValue":%b}'
             % (
-                self.type.value.encode(),
+                self.type.encode(),
                 _nullable(self.locator),
                 _nullable(self.media_type),
                 self.size,
@@ -72,66 +76,46 @@ class RefValueDescriptor:
         return self.inline_value != b"null"
 
 
-class ExactDescriptor(msgspec.Struct, forbid_unknown_fields=True):
+SizeInBytes = Annotated[int, msgspec.Meta(ge=UNKNOWN_SIZE, le=_MAX_SIZE)]
+
+
+class _Exact(msgspec.Struct, forbid_unknown_fields=True):
     """The six properties as msgspec decodes them: all present, none unknown (one that stands twice goes unnoticed)."""
 
-    type: str
+    type: Literal["MEMORY", "JSON", "FILE"]
     locator: str | None
     mediaType: str | None  # noqa: N815 - the engine's name
-    size: int
+    size: SizeInBytes
     checksum: str | None
     inlineValue: msgspec.Raw  # noqa: N815 - the engine's name
 
 
-_EXACT = msgspec.json.Decoder(ExactDescriptor)
+_EXACT = msgspec.json.Decoder(_Exact)
 _TYPES = {kind.value: kind for kind in DescriptorType}
 
 
-def parse_exact(text: bytes) -> RefValueDescriptor | None:
-    """Gives the descriptor that `text` spells with exactly the six properties, once each; None if it does not.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the engine would make of an object that is shaped like a descriptor.
 
-    Takes the text of one JSON value of a context that was split before (its grammar and UTF-8 are known good).
+    `descriptor` is None where a property has a value that the engine cannot read; `is_complete` says whether all six
+    properties are there; `problem` is the sentence that says what is wrong with the spelling, None if nothing is.
     """
-    try:
-        exact = _EXACT.decode(text)
-    except (RecursionError, msgspec.MsgspecError):
-        return _parse_exact_carefully(text)
-    kind = _TYPES.get(exact.type)
-    if kind is None:
-        return None
-    descriptor = RefValueDescriptor(
-        kind, exact.locator, exact.mediaType, exact.size, exact.checksum, bytes(exact.inlineValue)
-    )
-    # msgspec keeps the last of two equal names: only when the descriptor, spelled again, is the text itself is it
-    # certain that each stood once.
-    if text == descriptor.to_json() or text == _spelled_like_jsonb(descriptor):
-        return descriptor
-    return _parse_exact_carefully(text)
+
+    descriptor: RefValueDescriptor | None
+    is_complete: bool = True
+    problem: str | None = None
 
 
-def parse_lenient(text: bytes) -> RefValueDescriptor | None:
-    """Gives the descriptor that the engine would read from `text`, None where it would not read one.
+def read_descriptor(text: bytes) -> Reading | None:
+    """Reads the text of one JSON value as the engine would read a descriptor; None where it would not take it for one.
 
-    The engine takes the properties in any order, lets any but the type be missing, reads numbers and booleans as
-    strings and strings as numbers, and knows no other property. Raises nothing; a name that stands twice is not read.
+    The engine takes the properties in any order, lets any but the type be missing (what has neither a locator nor an
+    inline value is no descriptor), the last of two equal ones counts, reads numbers and booleans as strings and
+    strings as numbers, and knows no other property. With all six properties an object is shaped like a descriptor
+    even if one of them cannot be read.
     """
-    if not text.startswith(b"{"):
-        return None
-    try:
-        members = {member.name: member for member in split_object(text)}
-        kind = _lenient_type(members)
-        if kind is None or not set(PROPERTIES).issuperset(members):
-            return None
-        return RefValueDescriptor(
-            kind,
-            _lenient_text(members.get("locator")),
-            _lenient_text(members.get("mediaType")),
-            _lenient_size(members.get("size")),
-            _lenient_text(members.get("checksum")),
-            members["inlineValue"].value if "inlineValue" in members else b"null",
-        )
-    except (InvalidContextError, ValueError):
-        return None
+    return _read_quickly(text) or _read_carefully(text)
 
 
 def may_be_descriptor(text: bytes) -> bool:
@@ -219,39 +203,85 @@ def _inline_contradiction(descriptor: RefValueDescriptor) -> str | None:
     return None
 
 
-def _parse_exact_carefully(text: bytes) -> RefValueDescriptor | None:
-    descriptor = parse_lenient(text)
-    if descriptor is None:
+def _read_quickly(text: bytes) -> Reading | None:
+    try:
+        exact = _EXACT.decode(text)
+    except (RecursionError, msgspec.MsgspecError):
         return None
-    members = {member.name: member.value for member in split_object(text)}
-    strings = all(members.get(name, b"")[:1] in (b'"', b"n") for name in ("locator", "mediaType", "checksum"))
-    exact = len(members) == len(PROPERTIES) and strings and _INTEGER.fullmatch(members["size"].decode())
-    return descriptor if exact else None
+    descriptor = RefValueDescriptor(
+        _TYPES[exact.type], exact.locator, exact.mediaType, exact.size, exact.checksum, bytes(exact.inlineValue)
+    )
+    # msgspec keeps the last of two equal names: only when the descriptor, spelled again, is the text itself is it
+    # certain that each stood once.
+    if text == descriptor.to_json() or text == _spelled_like_jsonb(descriptor):
+        return Reading(descriptor)
+    return None
 
 
-def _lenient_type(members: dict[str, Member]) -> DescriptorType | None:
-    member = members.get("type")
-    return None if member is None or member.value[:1] != b'"' else _TYPES.get(decode_string(member.value))
-
-
-def _lenient_text(member: Member | None) -> str | None:
-    if member is None or member.value == b"null":
+def _read_carefully(text: bytes) -> Reading | None:
+    try:
+        members = split_repeating(text)
+    except InvalidContextError:
         return None
-    if member.value[:1] in (b"{", b"["):
-        raise ValueError
-    return decode_string(member.value) if member.value[:1] == b'"' else member.value.decode()
+    properties = {member.name: member.value for member in members}
+    kind = _TYPES.get(_string(properties.get("type")) or "")
+    if kind is None or not properties.keys() <= set(PROPERTIES):
+        return None
+    is_complete = len(properties) == len(PROPERTIES)
+    if not is_complete and not _has_content(kind, properties):
+        return None
+    try:
+        descriptor = _descriptor(kind, properties)
+    except ValueError as error:
+        return Reading(None, problem=str(error)) if is_complete else None
+    return Reading(descriptor, is_complete, "a property stands twice" if len(properties) < len(members) else None)
 
 
-def _lenient_size(member: Member | None) -> int:
-    if member is None or member.value == b"null":
+def _has_content(kind: DescriptorType, properties: Mapping[str, bytes]) -> bool:
+    """Whether there is a locator or an inline value; null is a value in memory."""
+    if properties.get("locator", b"null") != b"null":
+        return True
+    inline_value = properties.get("inlineValue")
+    return inline_value is not None and (kind is DescriptorType.MEMORY or inline_value != b"null")
+
+
+def _descriptor(kind: DescriptorType, properties: Mapping[str, bytes]) -> RefValueDescriptor:
+    locator, media_type, checksum = (_text(name, properties) for name in ("locator", "mediaType", "checksum"))
+    inline_value = properties.get("inlineValue", b"null")
+    return RefValueDescriptor(kind, locator, media_type, _size(properties), checksum, inline_value)
+
+
+def _string(value: bytes | None) -> str | None:
+    return decode_string(value) if value is not None and value.startswith(b'"') else None
+
+
+def _text(name: str, properties: Mapping[str, bytes]) -> str | None:
+    value = properties.get(name, b"null")
+    if value == b"null":
+        return None
+    if value.startswith((b"{", b"[")):
+        raise ValueError(f"its {name} is not a text")
+    return decode_string(value) if value.startswith(b'"') else value.decode()
+
+
+def _size(properties: Mapping[str, bytes]) -> int:
+    value = properties.get("size", b"null")
+    text = (_string(value) or "").strip() if value.startswith(b'"') else value.decode()
+    if text in ("", "null"):
         return UNKNOWN_SIZE
-    text = decode_string(member.value).strip() if member.value[:1] == b'"' else member.value.decode()
     if _INTEGER.fullmatch(text):
-        return int(text)
-    number = float(text)
-    if not abs(number) < 2**63:
-        raise ValueError
-    return int(number)
+        size = int(text)
+    elif value[:1] in b"-0123456789":
+        size = _truncated(float(text))
+    else:
+        raise ValueError("its size is not a number")
+    if abs(size) > _MAX_SIZE:
+        raise ValueError("its size is out of range")
+    return size
+
+
+def _truncated(number: float) -> int:
+    return int(number) if isfinite(number) else _MAX_SIZE + 1
 
 
 def _nullable(text: str | None) -> bytes:
@@ -263,7 +293,7 @@ def _spelled_like_jsonb(descriptor: RefValueDescriptor) -> bytes:
         b'{"size": %d, "type": "%b", "locator": %b, "checksum": %b, "mediaType": %b, "inlineValue": %b}'
         % (
             descriptor.size,
-            descriptor.type.value.encode(),
+            descriptor.type.encode(),
             _nullable(descriptor.locator),
             _nullable(descriptor.checksum),
             _nullable(descriptor.media_type),

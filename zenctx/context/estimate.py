@@ -1,7 +1,5 @@
 """Sizes of values by the engine's rule, and the limits of the engine's JSON reader."""
 
-import re
-
 from zenctx.context.rawjson import compact_length
 from zenctx.context.scanner import Kind, decode_string, scan
 
@@ -10,9 +8,13 @@ MAX_NUMBER_CHARACTERS = 1_000
 MAX_INLINE_BYTES = 15_000_000
 """The most bytes that fit a string of `MAX_STRING_CHARACTERS` as base64."""
 
-_LONG_NUMBER = re.compile(rb"[-+.0-9eE]{%d}" % (MAX_NUMBER_CHARACTERS + 1))
-_FIXED_SIZES = {ord("t"): 1, ord("f"): 1, ord("n"): 0}
-_QUOTE, _BRACE, _BRACKET = b'"{['
+FIXED_SIZES = dict.fromkeys(b"-0123456789", 8) | {ord("t"): 1, ord("f"): 1, ord("n"): 0}
+"""The size that the engine notes for a number, a boolean and null, by the first byte of the text."""
+
+_QUOTE = ord('"')
+_NUMERALS = b"-+.0123456789eE"
+_AS_DIGITS = bytes(ord("0" if byte in _NUMERALS else " ") for byte in range(256))
+_LONG_NUMBER = b"0" * (MAX_NUMBER_CHARACTERS + 1)
 
 
 def estimated_size(value: bytes) -> int:
@@ -24,15 +26,12 @@ def estimated_size(value: bytes) -> int:
     first = value[0]
     if first == _QUOTE:
         return 2 * utf16_units(value)
-    if first in (_BRACE, _BRACKET):
-        return compact_length(value)
-    return _FIXED_SIZES.get(first, 8)
+    fixed = FIXED_SIZES.get(first)
+    return compact_length(value) if fixed is None else fixed
 
 
 def within_engine_limits(value: bytes) -> bool:
     """Tells whether the engine's reader takes every number (1000 characters) and string (20,000,000) of `value`."""
-    if len(value) <= MAX_NUMBER_CHARACTERS:
-        return True
     if len(value) <= MAX_STRING_CHARACTERS and not may_hold_long_number(value):
         return True
     return not any(_past_limit(value[start:end], kind) for kind, start, end in scan(value))
@@ -40,17 +39,20 @@ def within_engine_limits(value: bytes) -> bool:
 
 def may_hold_long_number(value: bytes) -> bool:
     """Tells cheaply whether a number of more than 1000 characters can stand in a text (it may be part of a string)."""
-    return _LONG_NUMBER.search(value) is not None
+    return len(value) > MAX_NUMBER_CHARACTERS and _LONG_NUMBER in value.translate(_AS_DIGITS)
+
+
+def utf16_units(token: bytes) -> int:
+    """Gives the length of a JSON string token in UTF-16 units, which is how Java counts."""
+    if b"\\u" in token:
+        return len(decode_string(token).encode("utf-16-le")) // 2
+    units = len(token) if token.isascii() else len(token.decode().encode("utf-16-le")) // 2
+    # Every other escape is two bytes for one character; in a row of backslashes every second one begins an escape.
+    escapes = token.count(b"\\") - token.count(b"\\\\")
+    return units - escapes - 2
 
 
 def _past_limit(token: bytes, kind: Kind) -> bool:
     if kind is Kind.NUMBER:
         return len(token) > MAX_NUMBER_CHARACTERS
     return kind is Kind.STRING and len(token) > MAX_STRING_CHARACTERS and utf16_units(token) > MAX_STRING_CHARACTERS
-
-
-def utf16_units(token: bytes) -> int:
-    """Gives the length of a JSON string token in UTF-16 units, which is how Java counts."""
-    if b"\\" not in token and token.isascii():
-        return len(token) - 2
-    return len(decode_string(token).encode("utf-16-le")) // 2

@@ -3,20 +3,12 @@
 Never a guess: what could be read both ways is reported as ambiguous or mixed, and left as it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from zenctx.context.descriptor import (
-    PROPERTIES,
-    DescriptorType,
-    RefValueDescriptor,
-    contradiction,
-    may_be_descriptor,
-    parse_exact,
-    parse_lenient,
-)
-from zenctx.context.rawjson import Member, split_object
+from zenctx.context.descriptor import RefValueDescriptor, contradiction, may_be_descriptor, read_descriptor
+from zenctx.context.rawjson import Member, quoted, split_object
 from zenctx.errors import InvalidContextError
 
 LocatorCheck = Callable[[str], bool]
@@ -39,15 +31,21 @@ class Fit(StrEnum):
     """How well one entry of a context fits a descriptor."""
 
     EXACT = "exact"
+    """All six properties, and nothing that contradicts them."""
     LOADABLE = "loadable"
+    """Some properties are missing; the engine would read it as a descriptor all the same."""
+    CONTRADICTORY = "contradictory"
+    """All six properties, but they contradict each other, or one of them cannot be read."""
     NULL = "null"
     PLAIN = "plain"
-    CONTRADICTORY = "contradictory"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One member of a context, and the descriptor that its value spells, if it does."""
+    """One member of a context, and the descriptor that its value spells, if it does; `reason`: what is wrong with it.
+
+    In a legacy context there are no descriptors: a value stands for itself, also where its `fit` is LOADABLE.
+    """
 
     member: Member
     fit: Fit
@@ -79,35 +77,30 @@ def detect(text: bytes | None, locator_ok: LocatorCheck) -> Detection:
         return Detection(Form.INVALID, error.message, ())
     entries = [classify(member, locator_ok) for member in members]
     form, reason = _decide(entries)
+    if form is Form.LEGACY:
+        entries = [entry if entry.descriptor is None else Entry(entry.member, entry.fit) for entry in entries]
     return Detection(form, reason, entries)
 
 
 def classify(member: Member, locator_ok: LocatorCheck) -> Entry:
-    """Tells how well the value of one member fits a descriptor."""
+    """Tells how well the value of one member, by itself, fits a descriptor."""
     value = member.value
     if value == b"null":
         return Entry(member, Fit.NULL)
-    if not may_be_descriptor(value):
+    reading = read_descriptor(value) if may_be_descriptor(value) else None
+    if reading is None:
         return Entry(member, Fit.PLAIN)
-    descriptor = parse_exact(value)
-    fit = Fit.EXACT
-    if descriptor is None:
-        descriptor, fit = parse_lenient(value), Fit.LOADABLE
-    if descriptor is None or (fit is Fit.LOADABLE and not _has_content(descriptor, value)):
-        return Entry(member, Fit.PLAIN)
-    reason = contradiction(descriptor)
-    if reason is None and descriptor.locator is not None and not locator_ok(descriptor.locator):
-        reason = "the locator leaves the configured directories"
-    if reason is not None:
-        return Entry(member, Fit.CONTRADICTORY, descriptor, reason)
-    return Entry(member, fit, descriptor)
+    descriptor, problem = reading.descriptor, reading.problem
+    if problem is None and descriptor is not None:
+        problem = contradiction(descriptor) or _refused_locator(descriptor.locator, locator_ok)
+    if not reading.is_complete:
+        return Entry(member, Fit.LOADABLE, descriptor, problem)
+    return Entry(member, Fit.EXACT if problem is None else Fit.CONTRADICTORY, descriptor, problem)
 
 
-def _has_content(descriptor: RefValueDescriptor, text: bytes) -> bool:
-    if descriptor.has_inline_value or descriptor.locator is not None:
-        return True
-    names = {member.name for member in split_object(text)}
-    return (descriptor.type is DescriptorType.MEMORY and "inlineValue" in names) or len(names) == len(PROPERTIES)
+def _refused_locator(locator: str | None, locator_ok: LocatorCheck) -> str | None:
+    refused = locator is not None and not locator_ok(locator)
+    return "the locator leaves the configured directories" if refused else None
 
 
 def _decide(entries: Sequence[Entry]) -> tuple[Form, str | None]:
@@ -116,9 +109,8 @@ def _decide(entries: Sequence[Entry]) -> tuple[Form, str | None]:
     first = {entry.fit: entry for entry in reversed(entries)}
     if Fit.EXACT in first and Fit.PLAIN in first:
         return Form.MIXED, f"{_named(first[Fit.EXACT])} is a descriptor, {_named(first[Fit.PLAIN])} is a plain value"
-    if Fit.CONTRADICTORY in first:
-        entry = first[Fit.CONTRADICTORY]
-        return Form.AMBIGUOUS, f"{_named(entry)} is shaped like a descriptor, but {entry.reason}"
+    if (doubtful := _doubtful(entries, first)) is not None:
+        return Form.AMBIGUOUS, f"{_named(doubtful)} is shaped like a descriptor, but {doubtful.reason}"
     if Fit.EXACT in first:
         return Form.DESCRIPTORS, None
     if Fit.LOADABLE in first and Fit.PLAIN not in first:
@@ -126,5 +118,12 @@ def _decide(entries: Sequence[Entry]) -> tuple[Form, str | None]:
     return Form.LEGACY, None
 
 
+def _doubtful(entries: Sequence[Entry], first: Mapping[Fit, Entry]) -> Entry | None:
+    """The entry that keeps a context from being either form; beside plain values it needs all six properties."""
+    if Fit.CONTRADICTORY in first or Fit.PLAIN in first:
+        return first.get(Fit.CONTRADICTORY)
+    return next((entry for entry in entries if entry.reason is not None), None)
+
+
 def _named(entry: Entry) -> str:
-    return f"the entry {entry.member.name!r}"
+    return f"the entry {quoted(entry.member.name)}"

@@ -1,9 +1,13 @@
 """JSON Pointers (RFC 6901) into exact JSON text: the part that is pointed at, as it was spelled."""
 
+import re
 from collections.abc import Iterator
 
+from zenctx.context.rawjson import BLANKS
 from zenctx.context.scanner import decode_string, parts
 from zenctx.errors import NotFoundError, UsageError
+
+_BROKEN_ESCAPE = re.compile("~(?![01])")
 
 
 def resolve(text: bytes, pointer: str) -> bytes:
@@ -22,6 +26,8 @@ def parse(pointer: str) -> list[str]:
         return []
     if not pointer.startswith("/"):
         raise UsageError(f"a JSON Pointer begins with '/': {pointer!r}", hint="write /name/0 for the first of name")
+    if _BROKEN_ESCAPE.search(pointer):
+        raise UsageError(f"a JSON Pointer spells '~' as '~0' and '/' as '~1': {pointer!r}")
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/")]
 
 
@@ -38,6 +44,6 @@ def _child(text: bytes, step: str, pointer: str) -> bytes:
 
 def children(text: bytes) -> Iterator[tuple[str, bytes]]:
     """Yields the members of an object by name, the items of an array by number in decimal digits, else nothing."""
-    is_array = text.startswith(b"[")
+    is_array = text.lstrip(BLANKS).startswith(b"[")
     for number, (spelling, value) in enumerate(parts(text)):
         yield (str(number) if is_array else decode_string(spelling)), value

@@ -1,39 +1,87 @@
 """The common case of a conversion, a whole row at once; what is unusual in any way is left to the careful way.
 
 Each function gives the very result of `forms` and `convert`, or None ("look closer"): a test holds them together.
-The tests that the careful way makes value by value are made here once, over the text of the row.
+The tests that the careful way makes value by value are made here, where that is enough, once over the text of the row.
 """
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from typing import Literal
 
 import msgspec
 
-from zenctx.context.descriptor import ExactDescriptor
-from zenctx.context.estimate import MAX_NUMBER_CHARACTERS, may_hold_long_number, utf16_units
-from zenctx.context.rawjson import compact_length
+from zenctx.context.convert import MAX_MEMORY_DEPTH
+from zenctx.context.descriptor import SizeInBytes
+from zenctx.context.estimate import FIXED_SIZES, MAX_NUMBER_CHARACTERS, may_hold_long_number, utf16_units
+from zenctx.context.rawjson import MAX_DEPTH, compact_length
 from zenctx.context.rules import StorageRules
+from zenctx.context.scanner import check_utf8, deeper_than
+from zenctx.errors import InvalidContextError
 
 MAX_ROW_BYTES = 256 * 1024
 """Longer rows are rare, and gain nothing here."""
 
-_VALUES = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_DESCRIPTORS = msgspec.json.Decoder(dict[str, ExactDescriptor])
+_MAX_REMEMBERED_NAMES = 100
+_MAX_REMEMBERED_BYTES = 16 * 1024
+
+_VALUE_LIKE_JSONB = b"%b: %%b"
+_MEMORY = b'%b:{"type":"MEMORY","locator":null,"mediaType":null,"size":%%d,"checksum":null,"inlineValue":%%b}'
+_MEMORY_LIKE_JSONB = (
+    b'%b: {"size": %%d, "type": "MEMORY", "locator": null, "checksum": null, "mediaType": null, "inlineValue": %%b}'
+)
+_QUOTE = ord('"')
+_NO_JSON = b"\0"  # a byte that no JSON text holds
+
 _encode = msgspec.json.Encoder().encode
 
-_COMPACT = b"%b:%b"
-_LIKE_JSONB = b"%b: %b"
-_MEMORY = b'%b:{"type":"MEMORY","locator":null,"mediaType":null,"size":%d,"checksum":null,"inlineValue":%b}'
-_MEMORY_LIKE_JSONB = (
-    b'%b: {"size": %d, "type": "MEMORY", "locator": null, "checksum": null, "mediaType": null, "inlineValue": %b}'
-)
-_MANY_BRACKETS = 500
-_QUOTE, _BRACE, _BRACKET, _TRUE, _FALSE, _NULL = b'"{[tfn'
+
+class _Memory(msgspec.Struct, forbid_unknown_fields=True):
+    """A MEMORY descriptor that has all six properties."""
+
+    type: Literal["MEMORY"]
+    locator: None
+    mediaType: None  # noqa: N815 - the engine's name
+    size: SizeInBytes
+    checksum: None
+    inlineValue: msgspec.Raw  # noqa: N815 - the engine's name
+
+
+_VALUES = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_DESCRIPTORS = msgspec.json.Decoder(dict[str, _Memory])
+
+
+class _Layout:
+    """The texts of rows with the same keys: what stands around the values, as templates for `%`."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        spelled = [_encode(name) for name in names]
+        self.length = sum(map(len, spelled)) + 2 * len(spelled) + 1
+        """The bytes of a compact row that belong to no value: its names, and each of `{:,:,:}`."""
+        self._names = [spelling.replace(b"%", b"%%") for spelling in spelled]
+
+    @cached_property
+    def values_like_jsonb(self) -> bytes:
+        """A row of plain values as `jsonb` spells it; takes the values."""
+        return self._template(_VALUE_LIKE_JSONB, b", ")
+
+    @cached_property
+    def memory(self) -> bytes:
+        """A row of MEMORY descriptors as the engine writes it; takes a size and a value by turns."""
+        return self._template(_MEMORY, b",")
+
+    @cached_property
+    def memory_like_jsonb(self) -> bytes:
+        """The same as `jsonb` spells it."""
+        return self._template(_MEMORY_LIKE_JSONB, b", ")
+
+    def _template(self, member: bytes, separator: bytes) -> bytes:
+        return b"{" + separator.join([member % name for name in self._names]) + b"}"
 
 
 def wrap_quickly(text: bytes, rules: StorageRules) -> bytes | None:
     """Gives the descriptors of a legacy row whose values all stay in MEMORY; None where that is not evident."""
     # Twice the row's bytes bounds the estimate of every value in it.
-    if len(text) > MAX_ROW_BYTES or 2 * len(text) > rules.memory_threshold or not _evidently_plain(text):
+    if len(text) > MAX_ROW_BYTES or 2 * len(text) > rules.memory_threshold or not _is_evidently_plain(text):
         return None
     try:
         decoded = _VALUES.decode(text)
@@ -41,17 +89,15 @@ def wrap_quickly(text: bytes, rules: StorageRules) -> bytes | None:
         return None
     if not decoded:
         return None
-    arguments: list[object] = []
-    source: list[object] = []
-    for name, raw in decoded.items():
-        spelling, value = _encode(name), bytes(raw)
-        if len(value) > MAX_NUMBER_CHARACTERS and may_hold_long_number(value):
-            return None
-        source += (spelling, value)
-        arguments += (spelling, _size(value), value)
-    if not _is_spelled(text, source, _COMPACT, _LIKE_JSONB):
+    layout = _layout(tuple(decoded), len(text))
+    joined = _NO_JSON.join(decoded.values())
+    values = joined.split(_NO_JSON)
+    # To decode and spell again can only shorten this text: by blanks, by a name that stands twice, by an escape that
+    # need not be. So where nothing is shorter nothing was lost, and every name is spelled as it was.
+    if layout.length + len(joined) - len(values) + 1 != len(text) and layout.values_like_jsonb % tuple(values) != text:
         return None
-    return _repeated(_MEMORY, b",", len(decoded)) % tuple(arguments)
+    sizes = _sizes(values, are_strings_plain=text.isascii() and b"\\" not in text)
+    return None if sizes is None else layout.memory % _by_turns(sizes, values)
 
 
 def count_evident_descriptors(text: bytes) -> int:
@@ -59,65 +105,74 @@ def count_evident_descriptors(text: bytes) -> int:
 
     0 where that is not evident.
     """
-    if len(text) > MAX_ROW_BYTES or b"\\u" in text or not text.isascii() or _has_many_brackets(text):
+    if len(text) > MAX_ROW_BYTES or not _is_evidently_sound(text):
         return 0
     try:
         decoded = _DESCRIPTORS.decode(text)
     except (RecursionError, msgspec.MsgspecError):
         return 0
-    arguments: list[object] = []
-    for name, entry in decoded.items():
-        if entry.size < -1:
-            return 0
-        arguments += (_encode(name), entry.size, entry.inlineValue)
-    # Spelled again, it must be the row: this says that every type is MEMORY, that what is null here is null there,
-    # and that no name stands twice.
-    return len(decoded) if decoded and _is_spelled(text, arguments, _MEMORY, _MEMORY_LIKE_JSONB) else 0
+    if not decoded:
+        return 0
+    layout = _layout(tuple(decoded), len(text))
+    entries = decoded.values()
+    arguments = _by_turns([entry.size for entry in entries], [entry.inlineValue for entry in entries])
+    # Spelled again, it must be the row: this says that no name and no property stands twice.
+    is_spelled = text in (layout.memory % arguments, layout.memory_like_jsonb % arguments)
+    return len(decoded) if is_spelled else 0
 
 
-def _evidently_plain(text: bytes) -> bool:
-    """No entry can be a descriptor, no escape hides a name or half a pair, nothing is deep."""
-    return not (
-        b'"inlineValue"' in text
-        or b'"locator"' in text
-        or b"\\u" in text
-        or _has_many_brackets(text)
-        or not _is_utf8(text)
-    )
+def _layout(names: tuple[str, ...], length: int) -> _Layout:
+    """The layout of some keys. Rows of one workflow share theirs; those that would take much memory are not kept."""
+    if len(names) > _MAX_REMEMBERED_NAMES or length > _MAX_REMEMBERED_BYTES:
+        return _Layout(names)
+    return _remembered_layout(names)
 
 
-def _has_many_brackets(text: bytes) -> bool:
-    return text.count(b"{") + text.count(b"[") > _MANY_BRACKETS
+_remembered_layout = lru_cache(maxsize=256)(_Layout)
 
 
-def _is_utf8(text: bytes) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.decode()
-    except UnicodeDecodeError:
+def _is_evidently_plain(text: bytes) -> bool:
+    """No entry can be a descriptor, also by escapes in a name, and nothing is wrong with the text."""
+    if b"\\" in text and b"\\u" in text:
         return False
-    return True
+    if b'"type"' in text and (b'"inlineValue"' in text or b'"locator"' in text):
+        return False
+    return _is_evidently_sound(text)
 
 
-def _size(value: bytes) -> int:
-    first = value[0]
-    if first == _QUOTE:
-        return 2 * utf16_units(value)
-    if first in (_BRACE, _BRACKET):
-        return compact_length(value)
-    if first in (_TRUE, _FALSE):
-        return 1
-    return 0 if first == _NULL else 8
+def _is_evidently_sound(text: bytes) -> bool:
+    try:
+        check_utf8(text)
+    except InvalidContextError:
+        return False
+    # A level takes two bytes at least.
+    return len(text) <= 2 * MAX_DEPTH or not deeper_than(text, MAX_DEPTH)
 
 
-def _is_spelled(text: bytes, arguments: list[object], compact: bytes, like_jsonb: bytes) -> bool:
-    count = len(arguments) // compact.count(b"%")
-    if b": " in text and text == _repeated(like_jsonb, b", ", count) % tuple(arguments):
-        return True
-    return text == _repeated(compact, b",", count) % tuple(arguments)
+def _sizes(values: Sequence[bytes], *, are_strings_plain: bool) -> list[int] | None:
+    """Gives the estimated size of each value; None if one of them may not fit MEMORY."""
+    sizes: list[int] = []
+    for value in values:
+        first = value[0]
+        if first == _QUOTE:
+            is_plain = are_strings_plain or (b"\\" not in value and value.isascii())
+            sizes.append(2 * len(value) - 4 if is_plain else 2 * utf16_units(value))
+        elif len(value) > MAX_NUMBER_CHARACTERS and _may_not_fit(value):
+            return None
+        elif first in FIXED_SIZES:
+            sizes.append(FIXED_SIZES[first])
+        else:
+            sizes.append(compact_length(value))
+    return sizes
 
 
-@lru_cache(maxsize=4096)
-def _repeated(template: bytes, separator: bytes, count: int) -> bytes:
-    return b"{" + separator.join([template] * count) + b"}"
+def _may_not_fit(value: bytes) -> bool:
+    # What is shorter than the limit of numbers cannot be nested that deep either.
+    return may_hold_long_number(value) or deeper_than(value, MAX_MEMORY_DEPTH)
+
+
+def _by_turns(sizes: Sequence[object], values: Sequence[object]) -> tuple[object, ...]:
+    arguments: list[object] = [None] * (2 * len(sizes))
+    arguments[::2] = sizes
+    arguments[1::2] = values
+    return tuple(arguments)

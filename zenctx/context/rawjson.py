@@ -3,16 +3,21 @@
 A float round trip turns `1.10` into `1.1` and 2^64 into 1.8e19; so values pass through as the bytes they came in.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 
-from zenctx.context.scanner import decode_string, deeper_than, parts, scan
+from zenctx.context.scanner import check_utf8, decode_string, deeper_than, parts, scan
 from zenctx.errors import InvalidContextError
 
 MAX_DEPTH = 1000
 """Levels of nesting that the engine's JSON reader accepts, the context itself being the first."""
+
+BLANKS = b" \t\n\r"
+"""What may stand between the tokens of a JSON text."""
+_LONGEST_SHOWN = 100
 
 _DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY_DOCUMENT = msgspec.json.Decoder(msgspec.Raw)
@@ -41,22 +46,26 @@ def split_object(text: bytes) -> list[Member]:
     where the text was compact. Raises InvalidContextError for text that is not UTF-8, not JSON or not an object, for
     a name that stands twice, for half a surrogate pair and for more than `MAX_DEPTH` levels.
     """
-    check_utf8(text)
+    members = split_repeating(text)
+    if len({member.name for member in members}) < len(members):
+        name, _ = Counter(member.name for member in members).most_common(1)[0]
+        raise InvalidContextError(f"the key {quoted(name)} stands twice")
+    return members
+
+
+def split_repeating(text: bytes) -> list[Member]:
+    """Splits an object as `split_object` does, but lets a name stand more than once."""
+    _check_text(text)
     try:
         decoded = _DECODER.decode(text)
     except (RecursionError, msgspec.MsgspecError):
         return _split_carefully(text)
-    names = list(decoded)
-    values = list(map(bytes, decoded.values()))
-    members = list(map(Member, names, map(_encode, names), values))
+    members = list(map(Member, decoded, map(_encode, decoded), map(bytes, decoded.values())))
     # msgspec keeps the last of two equal names and forgets how a name was spelled. Only when the parts, joined
     # again in one of the two usual spellings, are the source itself is nothing lost.
-    joined = _join_like_jsonb(members) if b": " in text else join_members(members)
-    if text != joined and text != join_members(members):
-        return _split_carefully(text)
-    if deeper_than(text, MAX_DEPTH):
-        raise _too_deep()
-    return members
+    if (b": " in text and text == _join_like_jsonb(members)) or text == join_members(members):
+        return members
+    return _split_carefully(text)
 
 
 def join_members(members: list[Member]) -> bytes:
@@ -80,21 +89,17 @@ def is_json(text: bytes) -> bool:
 
 def check_document(text: bytes) -> None:
     """Raises InvalidContextError unless `text` is one JSON document in UTF-8 of at most `MAX_DEPTH` levels."""
-    check_utf8(text)
+    _check_text(text)
     try:
         _ANY_DOCUMENT.decode(text)
     except (RecursionError, msgspec.MsgspecError):
-        _check_depth_carefully(text)
         for _ in scan(text):
             pass
-        return
-    if deeper_than(text, MAX_DEPTH):
-        raise _too_deep()
 
 
 def compact_length(text: bytes) -> int:
     """Gives the length in bytes of a valid JSON text without the blanks between its tokens."""
-    if b" " not in text and b"\n" not in text and b"\t" not in text and b"\r" not in text:
+    if text.split(None, 1) == [text]:
         return len(text)
     try:
         return len(msgspec.json.format(text, indent=-1))
@@ -110,14 +115,16 @@ def indented(text: bytes) -> bytes:
         return text  # too deep to be laid out
 
 
-def check_utf8(text: bytes) -> None:
-    """Raises InvalidContextError, with the byte at fault, unless `text` is UTF-8 (msgspec does not check)."""
-    if text.isascii():
-        return
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidContextError(f"not UTF-8 at byte {error.start}") from None
+def quoted(name: str) -> str:
+    """Gives a name as messages show it: in quotes, control characters escaped, the end of a long one left out."""
+    return repr(name if len(name) <= _LONGEST_SHOWN else name[:_LONGEST_SHOWN] + "…")
+
+
+def _check_text(text: bytes) -> None:
+    """Checks what msgspec does not: UTF-8, and a depth that its recursion bears under any recursion limit."""
+    check_utf8(text)
+    if deeper_than(text, MAX_DEPTH):
+        raise InvalidContextError(f"nested more than {MAX_DEPTH} levels deep")
 
 
 def _join_like_jsonb(members: list[Member]) -> bytes:
@@ -128,38 +135,18 @@ def _compact_carefully(text: bytes) -> bytes:
     lexemes = []
     end = 0
     for token in scan(text):
-        between = text[end : token.start].translate(None, b" \t\n\r")
+        between = text[end : token.start].translate(None, BLANKS)
         lexemes += [between, text[token.start : token.end]]
         end = token.end
     return b"".join(lexemes)
 
 
 def _split_carefully(text: bytes) -> list[Member]:
-    _check_depth_carefully(text)
     members = [Member(decode_string(spelling) if spelling else "", spelling, value) for spelling, value in parts(text)]
-    first = text.lstrip(b" \t\n\r")[:1]
+    first = text.lstrip(BLANKS)[:1]
     if first != b"{":
         raise InvalidContextError(f"the context is {_NOT_AN_OBJECT.get(first, 'a JSON number')}, not an object")
-    _check_distinct(members)
     return members
-
-
-def _check_depth_carefully(text: bytes) -> None:
-    # Before the text is known to be valid the count is only a guard: a wrong one leads to another error below.
-    if deeper_than(text, MAX_DEPTH):
-        raise _too_deep()
-
-
-def _check_distinct(members: list[Member]) -> None:
-    seen: set[str] = set()
-    for member in members:
-        if member.name in seen:
-            raise InvalidContextError(f"the key {member.name!r} stands twice")
-        seen.add(member.name)
-
-
-def _too_deep() -> InvalidContextError:
-    return InvalidContextError(f"nested more than {MAX_DEPTH} levels deep")
 
 
 _NOT_AN_OBJECT = {

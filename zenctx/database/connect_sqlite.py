@@ -24,8 +24,9 @@ def create_sqlite_engine(path: Path, url: URL, *, read_only: bool) -> Engine:
     uri = f"{path.as_uri()}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
-        # Without an isolation level the driver begins no transactions of its own.
-        return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+        # Without an isolation level the driver begins no transactions of its own. A connection may be handed to
+        # another thread; two never use it at once.
+        return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
     engine = create_engine(url, creator=connect, poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _prepare)

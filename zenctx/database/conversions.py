@@ -3,8 +3,10 @@
 It is written in the transaction of the batch itself, so that the way back unwraps only what was wrapped.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, text
@@ -12,18 +14,28 @@ from sqlalchemy import Connection, insert, select, text
 from zenctx.database.schema import zenctx_conversion
 
 _ID_BYTES = 16
-_STAGE = "create temp table if not exists zenctx_converted (run_id blob primary key, direction text) without rowid"
+_RUN_ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_STAGE = """
+    create temp table if not exists zenctx_converted
+    (run_id blob primary key, direction text, operation_id text) without rowid"""
+_STAGED = "select direction, operation_id from temp.zenctx_converted where run_id = ?"
+_RECORD = (zenctx_conversion.c.direction, zenctx_conversion.c.operation_id, zenctx_conversion.c.run_ids)
 
-Lookup = Callable[[Sequence[str]], dict[str, str]]
-"""Gives the direction in which each of some runs was converted last; runs without a record are absent."""
+
+class Conversion(NamedTuple):
+    """How a run was converted: in which direction, and by which operation."""
+
+    direction: str
+    operation_id: str
+
+
+Lookup = Callable[[Sequence[str]], dict[str, Conversion]]
+"""Gives the last conversion of each of some runs; runs without a record are absent."""
 
 
 def is_run_id(text_: str) -> bool:
     """Tells whether a run's id is a UUID in its usual spelling, as the engine writes them."""
-    try:
-        return str(UUID(text_)) == text_
-    except ValueError:
-        return False
+    return _RUN_ID.fullmatch(text_) is not None
 
 
 def record(connection: Connection, operation_id: str, direction: str, run_ids: Sequence[str]) -> None:
@@ -37,7 +49,7 @@ def record(connection: Connection, operation_id: str, direction: str, run_ids: S
             first_run_id=min(run_ids),
             last_run_id=max(run_ids),
             run_count=len(run_ids),
-            run_ids=b"".join(UUID(run_id).bytes for run_id in run_ids),
+            run_ids=bytes.fromhex("".join(run_ids).replace("-", "")),
             created_at=datetime.now(UTC),
         )
     )
@@ -46,26 +58,28 @@ def record(connection: Connection, operation_id: str, direction: str, run_ids: S
 def lookup(connection: Connection) -> Lookup:
     """Gives the look-up for a walk over the runs; `connection` stays in use by it.
 
-    On PostgreSQL the walk and the batches both go by id, so few records cover a batch. On SQLite they go by rowid,
-    and every record covers every batch: there the records are laid out once, in a temporary table on disk.
+    On PostgreSQL the walk and the batches both go by id, so few records cover a batch, and each look-up sees what is
+    on record then. On SQLite they go by rowid, and every record covers every batch: there the records are laid out
+    once, in a temporary table on disk, and what is recorded later is not seen.
     """
     if connection.dialect.name == "sqlite":
         return _staged_lookup(connection)
     return lambda run_ids: _look_up_range(connection, run_ids)
 
 
-def _look_up_range(connection: Connection, run_ids: Sequence[str]) -> dict[str, str]:
+def _look_up_range(connection: Connection, run_ids: Sequence[str]) -> dict[str, Conversion]:
     if not run_ids:
         return {}
     wanted = {UUID(run_id).bytes: run_id for run_id in run_ids}
-    found: dict[str, str] = {}
+    found: dict[str, Conversion] = {}
     query = (
-        select(zenctx_conversion.c.direction, zenctx_conversion.c.run_ids)
+        select(*_RECORD)
         .where(zenctx_conversion.c.first_run_id <= max(run_ids), zenctx_conversion.c.last_run_id >= min(run_ids))
         .order_by(zenctx_conversion.c.id)
     )
-    for direction, packed in connection.execute(query):
-        found |= {wanted[run_id]: direction for run_id in _unpacked(packed) if run_id in wanted}
+    for direction, operation_id, packed in connection.execute(query):
+        last = Conversion(direction, operation_id)
+        found |= {wanted[run_id]: last for run_id in _unpacked(packed) if run_id in wanted}
     connection.rollback()
     return found
 
@@ -73,21 +87,21 @@ def _look_up_range(connection: Connection, run_ids: Sequence[str]) -> dict[str, 
 def _staged_lookup(connection: Connection) -> Lookup:
     connection.execute(text(_STAGE))
     connection.execute(text("delete from temp.zenctx_converted"))
-    query = select(zenctx_conversion.c.direction, zenctx_conversion.c.run_ids).order_by(zenctx_conversion.c.id)
+    query = select(*_RECORD).order_by(zenctx_conversion.c.id)
     cursor = connection.connection.cursor()
-    for direction, packed in connection.execute(query):
+    for direction, operation_id, packed in connection.execute(query):
         cursor.executemany(
-            "insert or replace into temp.zenctx_converted values (?, ?)",
-            [(run_id, direction) for run_id in _unpacked(packed)],
+            "insert or replace into temp.zenctx_converted values (?, ?, ?)",
+            [(run_id, direction, operation_id) for run_id in _unpacked(packed)],
         )
     connection.commit()
 
-    def look_up(run_ids: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
+    def look_up(run_ids: Sequence[str]) -> dict[str, Conversion]:
+        found: dict[str, Conversion] = {}
         for run_id in run_ids:
-            cursor.execute("select direction from temp.zenctx_converted where run_id = ?", (UUID(run_id).bytes,))
+            cursor.execute(_STAGED, (UUID(run_id).bytes,))
             if row := cursor.fetchone():
-                found[run_id] = row[0]
+                found[run_id] = Conversion(*row)
         return found
 
     return look_up

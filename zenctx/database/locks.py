@@ -3,6 +3,7 @@
 PostgreSQL: advisory locks of a session. SQLite: `flock` on a file beside the database.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -11,9 +12,10 @@ from contextlib import contextmanager
 from enum import Enum
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from zenctx.database.engine import Database
-from zenctx.errors import DatabaseError, LockedError
+from zenctx.database.engine import SQLITE, Database
+from zenctx.errors import DatabaseError, LockedError, ZenctxError
 
 
 class Lock(Enum):
@@ -33,20 +35,35 @@ _BUSY = {
 
 
 @contextmanager
-def held(database: Database, lock: Lock, *, exclusive: bool) -> Iterator[None]:
-    """Holds a lock within the block. Raises LockedError at once if another process holds it against us."""
-    holder = _held_in_file if database.sqlite_path else _held_in_session
-    with holder(database, lock, exclusive):
+def held(database: Database, connection: Connection, lock: Lock, *, exclusive: bool) -> Iterator[None]:
+    """Holds a lock within the block; on PostgreSQL in the session of `connection`, which has no transaction open.
+
+    That is the connection that writes what the lock is about: when its session ends, so does the writing. Raises
+    LockedError at once if another process holds the lock against us.
+    """
+    in_file = database.dialect == SQLITE
+    holding = _held_in_file(database, lock, exclusive) if in_file else _held_in_session(connection, lock, exclusive)
+    with holding:
         yield
 
 
 @contextmanager
-def _held_in_session(database: Database, lock: Lock, exclusive: bool) -> Iterator[None]:
-    # A connection of its own: the lock must outlive every transaction, and end with the session.
-    with database.connect() as connection:
-        if not _try_advisory(connection, lock, exclusive=exclusive):
-            raise _locked(lock)
+def _held_in_session(connection: Connection, lock: Lock, exclusive: bool) -> Iterator[None]:
+    if not _try_advisory(connection, lock, exclusive=exclusive):
+        raise _locked(lock)
+    try:
         yield
+    finally:
+        _release(connection, lock, exclusive=exclusive)
+
+
+def _release(connection: Connection, lock: Lock, *, exclusive: bool) -> None:
+    # Where the session is gone, or in a state that nobody foresaw, its end is what releases the lock.
+    with contextlib.suppress(SQLAlchemyError, ZenctxError):
+        connection.rollback()
+        function = "pg_advisory_unlock" if exclusive else "pg_advisory_unlock_shared"
+        connection.execute(text(f"select {function}(:key)"), {"key": advisory_key(lock)})
+        connection.commit()
 
 
 def _try_advisory(connection: Connection, lock: Lock, *, exclusive: bool) -> bool:

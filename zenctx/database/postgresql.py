@@ -19,32 +19,39 @@ WRITER_SETTINGS: Mapping[str, str] = {
 
 _COLUMNS = """
     select r.id::text, r.workflow_id::text, r.status::text, extract(epoch from r.started_at)::float8 * 1000,
-        extract(epoch from r.ended_at)::float8 * 1000, r.context::text, r.version
+        extract(epoch from r.ended_at)::float8 * 1000, r.context::text, r.version, r.is_known
     from ({inner}) r
     {outer}
     order by r.id"""
 
 # The sizes are those of the stored values: no value is decompressed to be counted.
 _BATCH = """
-    select id, workflow_id, status, started_at, ended_at, context, xmin::text as version,
-        sum(coalesce(pg_column_size(context), 0)) over (order by id) - coalesce(pg_column_size(context), 0) as before
-    from workflow_runs
-    where {condition}
-    order by id
-    limit :rows"""
+    select *, sum(bytes) over (order by id) - bytes as before
+    from (
+        select *, coalesce(pg_column_size(context), 0) as bytes
+        from (
+            select id, workflow_id, status, started_at, ended_at, xmin::text as version, {is_known} as is_known,
+                case when {is_known} then null else context end as context
+            from workflow_runs
+            where {condition}
+            order by id
+            limit :rows) a) b"""
+_IS_KNOWN = "xmin = any(cast(:known_versions as xid[]))"
 
 _ESTIMATE = "select reltuples::bigint from pg_class where oid = to_regclass('workflow_runs')"
 _COUNT = "select count(*) from workflow_runs where {conditions}"
-_ONE = "select *, xmin::text as version from workflow_runs where id::text = :run_id"
+_ONE = "select *, xmin::text as version, false as is_known from workflow_runs where id::text = :run_id"
 
 # FOR NO KEY UPDATE is what an UPDATE of these columns takes by itself: it lets others insert rows that refer to the
 # run. A row that somebody else is writing is waited for, then compared again: `xmin` has changed, and it is left.
+# The new version is given only until the counter of transactions comes round for the first time: from then on a row
+# that was last written long ago may have the same one.
 _UPDATE = """
     update workflow_runs r
     set context = n.context::jsonb
     from unnest(%b::uuid[], %b::text[], %b::text[]) as n(id, version, context)
     where r.id = n.id and r.xmin = n.version::xid
-    returning r.id::text"""
+    returning r.id::text, case when pg_current_xact_id() < '4000000000' then r.xmin::text end"""
 
 
 def read_batch(
@@ -54,9 +61,11 @@ def read_batch(
     conditions, parameters = selected(selection)
     if after is not None:
         conditions.append("id > cast(:after as uuid)")
-    inner = _BATCH.format(condition=" and ".join(conditions) or "true")
+    is_known = _IS_KNOWN if limits.known_versions else "false"
+    inner = _BATCH.format(condition=" and ".join(conditions) or "true", is_known=is_known)
     statement = text(_COLUMNS.format(inner=inner, outer="where before < :stored_bytes"))
     parameters |= {"after": after, "rows": limits.rows, "stored_bytes": limits.stored_bytes}
+    parameters["known_versions"] = list(limits.known_versions)
     used = {name: value for name, value in parameters.items() if f":{name}" in statement.text}
     return [_row(values) for values in connection.execute(statement, used)]
 
@@ -89,17 +98,19 @@ def write_batch(connection: Connection, changes: Sequence[ContextChange], descri
         return Written()
     try:
         with connection.begin_nested():
-            return Written(_update(connection, changes, description))
+            return _update(connection, changes, description)
     except RejectedValueError as error:
         if len(changes) == 1:
             return Written(rejected=[Rejection(changes[0], error.reason)])
     middle = len(changes) // 2
     first = write_batch(connection, changes[:middle], description)
     second = write_batch(connection, changes[middle:], description)
-    return Written(first.run_ids + second.run_ids, first.rejected + second.rejected)
+    return Written(
+        first.run_ids + second.run_ids, first.rejected + second.rejected, first.versions + second.versions
+    )
 
 
-def _update(connection: Connection, changes: Sequence[ContextChange], description: str) -> list[str]:
+def _update(connection: Connection, changes: Sequence[ContextChange], description: str) -> Written:
     arrays = (
         [change.row.run_id for change in changes],
         [change.row.version for change in changes],
@@ -108,7 +119,14 @@ def _update(connection: Connection, changes: Sequence[ContextChange], descriptio
     cursor: Any = connection.connection.cursor()
     with translated_errors(description), cursor:
         cursor.execute(_UPDATE, arrays)
-        return [run_id for (run_id,) in cursor.fetchall()]
+        rows = cursor.fetchall()
+    return Written([run_id for run_id, _ in rows], versions=sorted({version for _, version in rows if version}))
+
+
+def changes_of_others(connection: Connection) -> int | None:
+    """Gives None: the server does not say whether others have changed a table. Its rows have versions instead."""
+    del connection
+    return None
 
 
 def selected(selection: Selection) -> tuple[list[str], dict[str, Any]]:
@@ -131,6 +149,6 @@ def selected(selection: Selection) -> tuple[list[str], dict[str, Any]]:
 
 
 def _row(values: Any) -> RunRow:
-    run_id, workflow_id, status, started, ended, context, version = values
+    run_id, workflow_id, status, started, ended, context, version, is_known = values
     content = None if context is None else context.encode()
-    return RunRow(run_id, workflow_id, status, started, ended, content, run_id, version)
+    return RunRow(run_id, workflow_id, status, started, ended, content, run_id, version, is_known)

@@ -91,6 +91,8 @@ def put(connection: Connection, rows: Sequence[Quarantined], operation_id: str) 
 
 def remove(connection: Connection, run_ids: Sequence[str]) -> None:
     """Takes the records of some runs back, because they are converted; inside the caller's transaction."""
+    if not run_ids or not has_any(connection):
+        return  # as nearly always: a question of one row instead of a list of thousands
     for ids in _chunks(run_ids):
         connection.execute(delete(zenctx_quarantine).where(zenctx_quarantine.c.run_id.in_(ids)))
 

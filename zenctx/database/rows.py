@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from zenctx.database.columns import read_moment
 
@@ -13,8 +14,7 @@ StoredTime = str | float | None
 """A time as it was read: milliseconds since 1970, text, or nothing. Most are never looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     """One run as it was read. `text` is the context's exact text in UTF-8, None for SQL NULL."""
 
     run_id: str
@@ -26,6 +26,8 @@ class RunRow:
     position: Position
     version: str = ""
     """What tells whether the row was written since: PostgreSQL's `xmin`; SQLite compares the text itself."""
+    is_known: bool = False
+    """Whether it has one of `BatchLimits.known_versions`; then its context was not read, and `text` is None."""
 
     @property
     def started_at(self) -> datetime | None:
@@ -43,8 +45,7 @@ class RunRow:
         return all(stored is None or read_moment(stored) is not None for stored in (self.stored_start, self.stored_end))
 
 
-@dataclass(frozen=True, slots=True)
-class ContextChange:
+class ContextChange(NamedTuple):
     """A row as it was read, and the text that its context is to get."""
 
     row: RunRow
@@ -65,6 +66,8 @@ class Written:
 
     run_ids: list[str] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    """The versions that the written rows now have, where the database has such and no other row can have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class BatchLimits:
 
     rows: int
     stored_bytes: int = 1024 * 1024
+    known_versions: tuple[str, ...] = ()
+    """Versions of rows whose contexts need not be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from zenctx.database import postgresql, sqlite
 from zenctx.database.engine import Database
 from zenctx.database.rows import BatchLimits, ContextChange, Position, RunRow, Selection, Written
+from zenctx.database.versions import WrittenVersions
 from zenctx.errors import NotFoundError
 
 
@@ -37,6 +38,10 @@ class RunAccess(Protocol):
         """Writes contexts back where the rows are unchanged."""
         ...
 
+    def changes_of_others(self, connection: Connection) -> int | None:
+        """Gives a number that is another once another connection has committed any change; None if there is none."""
+        ...
+
 
 def access(database: Database) -> RunAccess:
     """Gives the functions for the dialect of a database."""
@@ -49,16 +54,25 @@ def works_in_parallel(database: Database) -> bool:
 
 
 def walk(
-    database: Database, connection: Connection, selection: Selection, limits: Callable[[], BatchLimits]
+    database: Database,
+    connection: Connection,
+    selection: Selection,
+    limits: Callable[[], BatchLimits],
+    known: WrittenVersions | None = None,
 ) -> Iterator[list[RunRow]]:
     """Yields all selected runs in batches, each read by itself: no transaction stays open over the walk.
 
-    `limits` is asked before each batch.
+    `limits` is asked before each batch. Rows of `known` versions come without their contexts (see `RunRow.is_known`).
     """
     after: Position | None = None
     reader = access(database)
-    while batch := reader.read_batch(connection, after, limits(), selection):
+    while True:
+        versions = known.beyond(str(after or "")) if known else ()
+        batch = reader.read_batch(connection, after, replace(limits(), known_versions=versions), selection)
+        # Also after the last one: an open transaction would keep others from writing to an SQLite file.
         connection.rollback()
+        if not batch:
+            return
         yield batch
         after = batch[-1].position
 

@@ -37,7 +37,7 @@ class LoadedContext:
             if entry.member.name == key:
                 return entry
         near = get_close_matches(key, [entry.member.name for entry in self.found.entries], 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"'zenctx inspect {self.row.run_id}' lists the keys"
+        hint = f"did you mean {self.redactor.redact_text(near[0])!r}?" if near else f"'zenctx inspect {self.row.run_id}' lists the keys"
         raise NotFoundError(f"run {self.row.run_id} has no key {key!r}", hint=hint)
 
     def plain(self, entry: Entry) -> bytes:

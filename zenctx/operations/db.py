@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from zenctx.config import Settings
 from zenctx.database import revisions
-from zenctx.database.checks import current_revision, require_zenctx_tables
+from zenctx.database.checks import current_revision, has_table, require_zenctx_tables
 from zenctx.database.engine import Database, Dialect
+from zenctx.database.schema import REVISION_TABLE
 from zenctx.database.store_binding import BoundKind, bind, bound_store, unbind_store
 from zenctx.errors import RefusedError
+from zenctx.operations.guards import require_persistence
 from zenctx.operations.live_files import live_files
 
 
@@ -44,24 +46,37 @@ class DbReport:
 
 def upgrade(database: Database, settings: Settings) -> DbReport:
     """Creates or updates zenctx's own tables. The engine's tables are never touched."""
-    if not settings.persistence_enabled:
-        raise RefusedError("persistence is switched off", hint="set persistence.enabled = true to let zenctx write")
+    require_persistence(settings)
     done = revisions.upgrade(database)
     summary = RevisionSummary(database.description, done.after, done.after, is_current=True)
-    if not done.changed:
-        return DbReport("db upgrade", 0, summary, f"The tables of zenctx are at revision {done.after} already")
-    message = f"The tables of zenctx are now at revision {done.after} (before: {done.before or 'none'})"
-    return DbReport("db upgrade", 0, summary, message, "'zenctx migrate --dry-run' shows what there is to convert")
+    message = f"The tables of zenctx are at revision {done.after} already"
+    if done.changed:
+        message = f"The tables of zenctx are now at revision {done.after} (before: {done.before or 'none'})"
+    return DbReport("db upgrade", 0, summary, message, _after_upgrade(database))
+
+
+def _after_upgrade(database: Database) -> str:
+    with database.connect() as connection:
+        if has_table(connection, "workflow_runs"):
+            return "'zenctx migrate --dry-run' shows what there is to convert"
+    return "there is no table workflow_runs beside them: is this the ZenFlow database, and the right schema?"
 
 
 def current(database: Database) -> DbReport:
     """Tells the revision of zenctx's own tables: 4 where they are not up to date."""
     with database.connect() as connection:
         found = current_revision(connection)
+        if found.revision is None and has_table(connection, REVISION_TABLE):
+            require_zenctx_tables(connection)  # they are there, and this role may not read them
     summary = RevisionSummary(database.description, found.revision, found.head, found.is_current)
     if found.is_current:
-        return DbReport("db current", 0, summary, f"Revision {found.head}, up to date")
-    message = f"Revision {found.revision or 'none'}, and {found.head} is needed"
+        return DbReport("db current", 0, summary, f"The tables of zenctx are at revision {found.head}, up to date")
+    if not found.is_known:
+        message = f"The tables of zenctx are at revision {found.revision}, which this version does not know"
+        return DbReport("db current", 4, summary, message, "use the newer zenctx that made them")
+    message = f"The tables of zenctx are at revision {found.revision}, and {found.head} is needed"
+    if found.revision is None:
+        message = f"There are no tables of zenctx yet; revision {found.head} is needed"
     return DbReport("db current", 4, summary, message, "run 'zenctx db upgrade'")
 
 
@@ -75,6 +90,7 @@ def bind_directory(database: Database, settings: Settings, *, replace: bool) -> 
 
     Raises RefusedError where it is bound to another one and `replace` is not given.
     """
+    require_persistence(settings)
     live = live_files(settings)
     with database.connect() as connection:
         require_zenctx_tables(connection)
@@ -92,4 +108,5 @@ def bind_directory(database: Database, settings: Settings, *, replace: bool) -> 
         store_id = live.store.create_id()
         bind(connection, BoundKind.STORE, store_id, str(live.store.root))
     summary = BindingSummary(database.description, store_id, str(live.store.root))
-    return DbReport("db bind", 0, summary, f"The database is bound to the store {store_id} at {live.store.root}")
+    message = f"The database is bound to the store {store_id} at {live.store.root}"
+    return DbReport("db bind", 0, summary, message, "'zenctx verify' says whether every file is there")

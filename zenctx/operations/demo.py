@@ -17,13 +17,14 @@ from zenctx.database.engine import Connection, Database, write_transaction
 from zenctx.database.engine_tables import create_engine_tables
 from zenctx.database.schema import workflow_runs, workflows
 from zenctx.errors import RefusedError, SetupError, StoreError
+from zenctx.operations.progress import SILENT, Progress
 
 SETTINGS_NAME = "zenctx.toml"
 DATABASE_NAME = "zenctx.db"
-_CHUNK = 500
+_CHUNK = 100
 _STATUSES = ("SUCCESS", "SUCCESS", "ERROR", "RUNNING")
 _WORKFLOWS = ("Order intake", "Invoice approval", "Onboarding")
-_LARGE_EVERY = 8
+_LARGE_EVERY, _LARGE_BELOW = 8, 1000
 _WORDS = ("pending", "shipped", "returned", "in stock", "quy trình", "工作流程", "backorder", "paid")
 
 _SETTINGS = f"""\
@@ -55,8 +56,10 @@ class DemoReport:
     command: str = "demo"
 
 
-def make_playground(directory: Path, count: int) -> DemoReport:
+def make_playground(directory: Path, count: int, progress: Progress = SILENT) -> DemoReport:
     """Makes a playground of `count` runs in a new or empty directory; the same content every time.
+
+    Of the first thousand runs every eighth has a large value: more would only fill the disk.
 
     Raises RefusedError where something is in the directory already, StoreError where it cannot be made.
     """
@@ -64,12 +67,14 @@ def make_playground(directory: Path, count: int) -> DemoReport:
     with Database.create_sqlite(directory / DATABASE_NAME) as database:
         with database.connect() as connection, write_transaction(connection):
             create_engine_tables(connection)
-            written = _fill(connection, count, utc_now())
+            progress.start(count, "runs")
+            written = _fill(connection, count, utc_now(), progress)
+            progress.finish()
         revisions.upgrade(database)
     _write_settings(directory / SETTINGS_NAME)
     noun = "run" if count == 1 else "runs"
     message = f"Made a playground in {directory}: {count:,} {noun} with legacy contexts, {written:,} bytes"
-    step = f"cd {directory}, then: zenctx runs; zenctx migrate --dry-run; zenctx migrate; zenctx verify"
+    step = f"'cd {directory}' and try 'zenctx runs', 'zenctx migrate --dry-run', 'zenctx migrate' and 'zenctx verify'"
     return DemoReport(DemoSummary(str(directory), count, written), message, step)
 
 
@@ -78,6 +83,8 @@ def _make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):
             raise RefusedError(f"the directory {directory} is not empty", hint="name a new one, or remove it first")
+    except FileExistsError:
+        raise RefusedError(f"{directory} is a file", hint="name a new directory") from None
     except OSError as error:
         raise StoreError(f"the directory {directory} cannot be made: {error.strerror}") from None
 
@@ -89,7 +96,7 @@ def _write_settings(path: Path) -> None:
         raise StoreError(f"the file {path} cannot be written: {error.strerror}") from None
 
 
-def _fill(connection: Connection, count: int, now: datetime) -> int:
+def _fill(connection: Connection, count: int, now: datetime, progress: Progress) -> int:
     random = Random(20260101)  # noqa: S311 - the same playground every time, nothing secret
     ids = [_uuid(random) for _ in _WORKFLOWS]
     definition = json.dumps({"nodes": []})
@@ -103,7 +110,9 @@ def _fill(connection: Connection, count: int, now: datetime) -> int:
     written = 0
     for rows in _chunks(random, ids, count, now):
         connection.execute(workflow_runs.insert(), rows)
-        written += sum(len(row["context"].encode()) for row in rows)
+        size = sum(len(row["context"].encode()) for row in rows)
+        progress.advance(len(rows), size)
+        written += size
     return written
 
 
@@ -118,7 +127,7 @@ def _run(random: Random, ids: list[str], number: int, now: datetime, templates: 
     started = now - timedelta(days=random.randint(2, 25), seconds=random.randint(0, 86_000))
     which = number % len(templates)
     members = [*templates[which], Member("run.output.number", b'"run.output.number"', b"%d" % number)]
-    if number % _LARGE_EVERY == _LARGE_EVERY - 1:
+    if number < _LARGE_BELOW and number % _LARGE_EVERY == _LARGE_EVERY - 1:
         members.append(_large(random, number))
     return {
         "id": _uuid(random),

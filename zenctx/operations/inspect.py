@@ -119,7 +119,7 @@ def inspect_key(
     entry = context.entry(key)
     kind = entry.descriptor.type if entry.descriptor else None
     if not show_secrets and context.redactor.hides_key(key):
-        return ValueItem(run_id, key, pointer, kind, True, _HIDDEN_VALUE)
+        return ValueItem(context.row.run_id, key, pointer, kind, True, _HIDDEN_VALUE)
     if entry.descriptor is not None and entry.descriptor.size > MAX_SHOWN:
         raise InvalidDescriptorError(
             f"the value of {key!r} has {entry.descriptor.size:,} bytes, which is too much to show",
@@ -128,7 +128,7 @@ def inspect_key(
     value = context.plain(entry)
     shown = value if show_secrets else context.redactor.redact(value)
     part = resolve(shown, pointer) if pointer is not None else shown
-    return ValueItem(run_id, key, pointer, kind, shown != value, RawJson(part))
+    return ValueItem(context.row.run_id, key, pointer, kind, shown != value, RawJson(part))
 
 
 def _described(context: LoadedContext, entry: Entry, *, show_secrets: bool) -> EntryItem:
@@ -226,8 +226,15 @@ def _report(context: LoadedContext, hidden: int, problems: int) -> InspectReport
         problems=problems,
     )
     because = f" ({found.reason})" if found.reason else ""
-    message = f"Run {row.run_id}, {row.status}: {len(found.entries):,} keys, form {found.form}{because}"
-    step = "--show-secrets shows the hidden values" if hidden else None
-    if wrong:
-        step = "'zenctx verify --run " + row.run_id + "' checks its files in full"
+    keys = f"{len(found.entries):,} {'key' if len(found.entries) == 1 else 'keys'}"
+    message = f"Run {row.run_id}, {row.status}: {keys}, form {found.form}{because}"
+    step = _what_to_do(summary) if wrong else "--show-secrets shows the hidden values" if hidden else None
     return InspectReport(4 if wrong else 0, summary, message, step)
+
+
+def _what_to_do(summary: InspectSummary) -> str:
+    if summary.form == Form.INVALID:
+        return "it is left as it is, and no migration converts it: mend the row"
+    if summary.form in (Form.AMBIGUOUS, Form.MIXED):
+        return f"'zenctx migrate --run {summary.run_id} --assume legacy|descriptors' decides what it is"
+    return f"'zenctx verify --run {summary.run_id}' reads its files in full"

@@ -102,18 +102,28 @@ def bind_store(live: LiveFiles, connection: Connection) -> None:
     """Makes sure that the store belongs to the database before anything is written to it.
 
     The first time the store is made, and bound; an interruption in between leaves a store that the next run binds.
-    Raises RefusedError where the directory is not the one that the database is bound to: a volume that is not mounted
-    looks just like an empty directory.
+    Raises RefusedError where the directory is not the one that the database is bound to.
+    """
+    if not check_store(live, connection):
+        live.store.prepare()
+        bind(connection, BoundKind.STORE, live.store.create_id(), str(live.store.root))
+
+
+def check_store(live: LiveFiles, connection: Connection) -> bool:
+    """Tells whether the database is bound to a store; no transaction stays open.
+
+    Raises RefusedError where the directory is not that store: a volume that is not mounted looks just like an empty
+    directory, in which every file is missing.
     """
     bound = bound_store(connection)
     connection.rollback()
-    found = live.store.read_id()
     if bound is None:
-        live.store.prepare()
-        bind(connection, BoundKind.STORE, live.store.create_id(), str(live.store.root))
-    elif found != bound.store_id:
+        return False
+    found = live.store.read_id()
+    if found != bound.store_id:
         what = "has no marker" if found is None else "belongs to another store"
         raise RefusedError(
             f"the directory {live.store.root} {what}, and the database is bound to the store {bound.store_id}",
             hint="check that the right volume is mounted; 'zenctx db bind' accepts another directory for good",
         )
+    return True

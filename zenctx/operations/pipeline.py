@@ -1,33 +1,43 @@
-"""Reading ahead and writing behind, one step each, so that client and server work at the same time."""
+"""Reading ahead and writing behind, one step each, so that a program and its database work at the same time."""
 
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import ExitStack, contextmanager
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-
-def read_ahead(source: Iterator[T]) -> Iterator[T]:
-    """Yields what `source` yields, fetching the next item in a thread while the caller handles this one."""
-    with ThreadPoolExecutor(1, "zenctx-read") as pool:
-        pending = pool.submit(next, source, None)
-        while (item := pending.result()) is not None:
-            pending = pool.submit(next, source, None)
-            yield item
+_TURN_SECONDS = 0.0005
+"""How long one thread may keep the others from the interpreter. They need it for a moment at a time, to hand the
+database its next statement, and it waits as long as they do."""
 
 
-class Behind:
-    """Calls one function after the other in a thread, at most one step behind the caller."""
+class Pipeline(Generic[T]):
+    """Yields items, and carries out in a thread what is handed over for each, at most one step behind.
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
+    With a `reader` the next item is read at any time; without one it is read only while nothing is carried out, for a
+    database in which readers and writers exclude each other.
+    """
+
+    def __init__(self, source: Iterator[T], writer: ThreadPoolExecutor, reader: ThreadPoolExecutor | None) -> None:
+        self._source = source
+        self._writer = writer
+        self._reader = reader
+        self._ahead: Future[T | None] | None = None
         self._pending: Future[None] | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        """Yields the items; they are read as described above. Raises what reading raises."""
+        while (item := self._take()) is not None:
+            yield item
 
     def do(self, work: Callable[[], None]) -> None:
         """Starts `work` once the work before it is done; raises what that one raised."""
         self.wait()
-        self._pending = self._pool.submit(work)
+        if self._reader is None:
+            self._ahead = self._read()
+        self._pending = self._writer.submit(work)
 
     def wait(self) -> None:
         """Waits until everything is done; raises what the last work raised."""
@@ -35,25 +45,38 @@ class Behind:
         if pending is not None:
             pending.result()
 
+    def _take(self) -> T | None:
+        if self._ahead is None:
+            self.wait()
+            self._ahead = self._read()
+        item = self._ahead.result()
+        self._ahead = self._read() if self._reader and item is not None else None
+        return item
 
-class AtOnce:
-    """The same without a thread, for a database with one writer and no reader beside it."""
-
-    def do(self, work: Callable[[], None]) -> None:
-        """Does the work."""
-        work()
-
-    def wait(self) -> None:
-        """Nothing is ever behind."""
+    def _read(self) -> Future[T | None]:
+        if self._reader is not None:
+            return self._reader.submit(next, self._source, None)
+        read: Future[T | None] = Future()
+        read.set_result(next(self._source, None))
+        return read
 
 
 @contextmanager
-def behind(*, parallel: bool) -> Iterator[Behind | AtOnce]:
-    """Gives what work is handed to; at the end of the block all of it is done."""
-    if not parallel:
-        yield AtOnce()
-        return
-    with ThreadPoolExecutor(1, "zenctx-write") as pool:
-        worker = Behind(pool)
-        yield worker
-        worker.wait()
+def pipeline(source: Iterator[T], *, reads_beside_writes: bool) -> Iterator[Pipeline[T]]:
+    """Gives a pipeline; at the end of the block all that was handed over is done. Raises what the last work raised."""
+    with ExitStack() as stack:
+        stack.enter_context(_short_turns())
+        reader = stack.enter_context(ThreadPoolExecutor(1, "zenctx-read")) if reads_beside_writes else None
+        line = Pipeline(source, stack.enter_context(ThreadPoolExecutor(1, "zenctx-write")), reader)
+        yield line
+        line.wait()
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _TURN_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from zenctx.config import Settings
-from zenctx.context.classes import ZOMBIE_AGE, RunClass, RunFacts, classify_run
+from zenctx.context.classes import KNOWN_STATUSES, ZOMBIE_AGE, RunClass, RunFacts, classify_run
 from zenctx.context.forms import Detection, Form, LocatorCheck, detect
 from zenctx.database import newest, runs
 from zenctx.database.checks import require_engine_tables
@@ -78,9 +78,18 @@ def list_runs(
                 break
             on_item(item)
             listed += 1
-    noun = "run" if listed == 1 else "runs"
-    message = f"{listed:,} {noun}" + (", newest first; there are more" if more else "")
-    return RunsReport(0, RunsSummary(listed, more), message, "--limit 0 lists all" if more else None)
+    message, step = _wording(listing, listed, more=more)
+    return RunsReport(0, RunsSummary(listed, more), message, step)
+
+
+def _wording(listing: Listing, listed: int, *, more: bool) -> tuple[str, str | None]:
+    if listed:
+        message = f"{listed:,} {'run' if listed == 1 else 'runs'}"
+        return (f"{message}, newest first; there are more", "--limit 0 lists all") if more else (message, None)
+    if listing.selection == Selection() and not listing.forms:
+        return "There are no runs", None
+    unknown = [status for status in listing.selection.statuses if status not in KNOWN_STATUSES]
+    return "No run matches", f"the engine's statuses are {', '.join(KNOWN_STATUSES)}" if unknown else None
 
 
 def _items(database: Database, connection: Connection, listing: Listing, locator_ok: LocatorCheck) -> Iterator[RunItem]:

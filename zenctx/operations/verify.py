@@ -189,7 +189,7 @@ class _Verification:
 
     def _check_form(self, row: RunRow, found: Detection) -> None:
         if found.form is Form.INVALID:
-            hint = "the row is left as it is; mend it, or put a snapshot back"
+            hint = "mend the row: no migration converts it as it is"
             self._find(Severity.ERROR, "invalid", found.reason or "", run_id=row.run_id, hint=hint)
         elif found.form in (Form.MIXED, Form.AMBIGUOUS):
             hint = f"'zenctx migrate --run {row.run_id} --assume legacy|descriptors' decides it"
@@ -262,13 +262,8 @@ class _Verification:
             warnings=warnings,
             notices=notices,
         )
-        looked = (
-            f"{self._runs:,} runs, {self._entries:,} entries, {self._files:,} files ({self._bytes:,} bytes) read back"
-        )
-        found = f"{errors:,} errors, {warnings:,} warnings, {notices:,} notices"
         bad = bool(errors or warnings)
-        step = "every error names a value that cannot be had; stop gc and find out why" if errors else None
-        return VerifyReport(4 if bad else 0, summary, f"{looked}: {found if bad or notices else 'all well'}", step)
+        return VerifyReport(4 if bad else 0, summary, _message(summary), _next_step(summary))
 
     def _path(self, locator: str) -> str | None:
         try:
@@ -290,6 +285,23 @@ class _Verification:
     ) -> None:
         self._found[severity] += 1
         self._on_item(FindingItem(severity, kind, run_id, key, path, size, reason, hint))
+
+
+def _message(summary: VerifySummary) -> str:
+    counts = [_counted(getattr(summary, what), what.removesuffix("s")) for what in ("errors", "warnings", "notices")]
+    found = ", ".join(count for count in counts if not count.startswith("0 ")) or "all well"
+    looked = ", ".join((_counted(summary.runs, "run"), f"{summary.entries:,} entries", _counted(summary.files, "file")))
+    return f"{looked} ({summary.bytes:,} bytes) read back: {found}"
+
+
+def _next_step(summary: VerifySummary) -> str | None:
+    if summary.errors:
+        return "every error names a value that cannot be had as it was stored: find out why before files are cleaned up"
+    return "every warning needs a decision: what to do stands beside it" if summary.warnings else None
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _kind(error: ZenctxError) -> str:

@@ -50,5 +50,5 @@ def resolve_access(file_mode: int, file_group: str | None) -> Access:
     try:
         return Access(file_mode, grp.getgrnam(file_group).gr_gid)
     except KeyError:
-        message = f"The setting file-group names {file_group[:100]!a}, a group that this machine does not know."
+        message = f"the setting file-group names {file_group[:100]!a}, a group that this machine does not know"
         raise SettingsError(message, hint="Name an existing group, or give its number.") from None

@@ -106,6 +106,9 @@ class ValueStore(Protocol):
         far as possible, and its error is raised. `files` may be lazy; one content at a time is held.
         """
 
+    def discard(self, names: Iterable[str]) -> None:
+        """Delete values that no row names any more. What cannot be deleted stays, and is gc's to find."""
+
     def open(self, name: str) -> BinaryIO:
         """The content of `name`, to be read and closed.
 

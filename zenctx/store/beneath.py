@@ -120,7 +120,7 @@ def _explain(error: OSError, root: Path, name: str, part: str, parent: int) -> N
     if mode is not None:
         _refuse_link(mode, path, part)
     if error.errno in _ABSENT:
-        raise DamagedFileError(f"The file {path} is missing.") from error
+        raise DamagedFileError(f"the file {path} is missing") from error
     if mode is not None and not stat.S_ISDIR(mode):
         _require_regular(mode, path)
     raise store_error(error, (root / name).parent, "read") from error
@@ -128,11 +128,11 @@ def _explain(error: OSError, root: Path, name: str, part: str, parent: int) -> N
 
 def _refuse_link(mode: int, path: str, part: str) -> None:
     if stat.S_ISLNK(mode):
-        message = f"The file {path} lies behind a symbolic link ({shown(part)}), and links are not followed."
+        message = f"the file {path} lies behind a symbolic link ({shown(part)}), and links are not followed"
         raise LocatorRefusedError(message, hint="Nothing was opened. Remove the link if it should not be there.")
 
 
 def _require_regular(mode: int, path: str) -> None:
     if not stat.S_ISREG(mode):
-        message = f"The file {path} is {_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a regular file."
+        message = f"the file {path} is {_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a regular file"
         raise DamagedFileError(message, hint="It was not read.")

@@ -37,7 +37,7 @@ def shown(path: str | os.PathLike[str]) -> str:
 def store_error(error: OSError, directory: Path, done: str) -> StoreError:
     """The sentence for `error`, which occurred when `directory` was to be `done` ("read", "written", "locked")."""
     clause, hint = _KNOWN.get(error.errno or 0, (f"{error.strerror or type(error).__name__}", None))
-    return StoreError(f"The directory {shown(directory)} cannot be {done}: {clause}.", hint=hint)
+    return StoreError(f"the directory {shown(directory)} cannot be {done}: {clause}", hint=hint)
 
 
 @contextmanager

@@ -73,6 +73,17 @@ class LocalStore:
             os.close(root)
         return stored
 
+    def discard(self, names: Iterable[str]) -> None:
+        """Delete values that no row names any more, as far as possible; see `ValueStore.discard`."""
+        files = [StoredFile(name, 0, "") for name in names]
+        if files:
+            with self._writing():
+                root = open_root(self.root)
+            try:
+                _discard(root, files)
+            finally:
+                os.close(root)
+
     def open(self, name: str) -> BinaryIO:
         """The content of `name`; see `ValueStore.open`."""
         return open_file(self.root, name)

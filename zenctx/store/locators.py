@@ -68,14 +68,14 @@ class Locators:
         """
         locator = f"{self._base}/{name}"
         if not locator.isascii():
-            message = f"The locator {_quoted(locator)} is not ASCII, and the engine may not find its file."
+            message = f"the locator {_quoted(locator)} is not ASCII, and the engine may not find its file"
             raise SettingsError(message, hint="Give persistent-file-dir, or locator-root, as an ASCII path.")
         try:
             leads_back = self._locate(locator) == ("persistent", name)
         except LocatorRefusedError:
             leads_back = False
         if not leads_back:
-            message = f"The locator {_quoted(locator)} would not lead back to {self._paths['persistent'] / name}."
+            message = f"the locator {_quoted(locator)} would not lead back to {self._paths['persistent'] / name}"
             hint = "Set engine-dir to where the engine runs, or locator-root to the directory as the engine sees it."
             raise SettingsError(message, hint=hint)
         return locator
@@ -173,7 +173,7 @@ def _check_text(locator: str) -> None:
 
 
 def _refused(locator: str, why: str) -> LocatorRefusedError:
-    return LocatorRefusedError(f"The locator {_quoted(locator)} {why}.", hint="Nothing was opened.")
+    return LocatorRefusedError(f"the locator {_quoted(locator)} {why}", hint="Nothing was opened.")
 
 
 def _quoted(locator: str) -> str:

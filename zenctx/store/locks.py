@@ -36,7 +36,7 @@ def _lock(fd: int, root: Path, how: int) -> None:
         try:
             fcntl.flock(fd, how | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            message = f"Another zenctx is at work in {shown(root)}."
+            message = f"another zenctx is at work in {shown(root)}"
             raise LockedError(message, hint="Run the command again when it has finished.") from error
 
 
@@ -59,6 +59,6 @@ def _settle(fd: int, root: Path, access: Access) -> None:
     """Refuse what is no regular file, and give our own file its mode, also one whose creator died before that."""
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
-        raise StoreError(f"The lock {shown(root / LOCK)} is not a regular file.", hint="Remove it.")
+        raise StoreError(f"the lock {shown(root / LOCK)} is not a regular file", hint="Remove it.")
     if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != access.lock_mode:
         access.apply(fd, access.lock_mode)

@@ -48,7 +48,7 @@ def create_marker(root: Path, access: Access) -> str:
     # Read rather than remembered: what is on the disk is the id.
     identity = read_marker(root)
     if identity is None:
-        raise StoreError(f"The marker of the store {shown(root)} was removed while it was being written.")
+        raise StoreError(f"the marker of the store {shown(root)} was removed while it was being written")
     return identity
 
 
@@ -71,7 +71,7 @@ def _parse(text: bytes, root: Path) -> str:
     if type(version) is not int:  # true is no number, though Python counts it as one
         raise _malformed(root)
     if version > FORMAT:
-        message = f"The store {shown(root)} has format {version}, and this zenctx knows formats up to {FORMAT}."
+        message = f"the store {shown(root)} has format {version}, and this zenctx knows formats up to {FORMAT}"
         raise StoreError(message, hint="Use the newer zenctx that wrote it.")
     identity = document.get("id")
     if version != FORMAT or not isinstance(identity, str) or not _is_uuid(identity):
@@ -87,5 +87,5 @@ def _is_uuid(text: str) -> bool:
 
 
 def _malformed(root: Path) -> StoreError:
-    message = f"The marker of the store, {shown(root / MARKER)}, is not what zenctx wrote."
+    message = f"the marker of the store, {shown(root / MARKER)}, is not what zenctx wrote"
     return StoreError(message, hint="Restore it from a backup; until then the store's identity is unknown.")

@@ -52,7 +52,7 @@ def split_name(name: str) -> list[str]:
     """The components of a name below a root; raises `LocatorRefusedError` for one that could lead elsewhere."""
     parts = name.split("/")
     if "\0" in name or not _encodable(name) or any(part in {"", ".", ".."} for part in parts):
-        message = f"The name {name[:200]!a} could lead out of the store."
+        message = f"the name {name[:200]!a} could lead out of the store"
         raise LocatorRefusedError(message, hint="Nothing was opened.")
     return parts
 

@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from zenctx.cli.arguments import Format
 from zenctx.cli.invocation import Invocation
 from zenctx.cli.options import command
+from zenctx.errors import UsageError
 
 
 @command(
@@ -14,6 +16,11 @@ from zenctx.cli.options import command
     zenctx cat 3f2504e0-4f89-41d3-9a0c-0305e82c3301 http.output.body | jq .items
     zenctx cat 3f2504e0-4f89-41d3-9a0c-0305e82c3301 video.output.file > video.mp4
     """,
+    exit_codes={
+        4: "the context or the descriptor is invalid, or the file is missing or altered",
+        5: "the value holds a secret, or its locator leaves the configured directories",
+        10: "no such run or key",
+    },
 )
 def cat(
     invocation: Invocation,
@@ -30,6 +37,11 @@ def cat(
     from zenctx.database.engine import Database
     from zenctx.operations import cat as operation
 
+    if invocation.format is not Format.TABLE:
+        raise UsageError(
+            f"cat writes the bytes as they are, not as {invocation.format}",
+            hint="'zenctx inspect RUN KEY --json' puts the value into a document",
+        )
     settings = invocation.settings
     with (
         Database.open(settings.db, read_only=True) as database,

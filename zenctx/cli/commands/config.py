@@ -10,7 +10,7 @@ from zenctx.config import OPTIONS, Settings
 COLUMNS = (
     columns.identifier("setting", "setting"),
     columns.text("value", "value"),
-    columns.text("origin", "origin", squeeze="middle", least=7),
+    columns.text("origin", "origin", squeeze="middle", least=20),
 )
 
 
@@ -72,4 +72,4 @@ def report(settings: Settings) -> SettingsReport:
     """Counts them."""
     origins = list(settings.origins.values())
     summary = SettingsSummary(settings=len(origins), changed=len(origins) - origins.count("default"))
-    return SettingsReport(summary, f"{summary.settings} settings, {summary.changed} of them changed from the default.")
+    return SettingsReport(summary, f"{summary.settings} settings, {summary.changed} of them changed from the default")

@@ -1,5 +1,6 @@
 """`zenctx db`: zenctx's own tables, and the directory that a database is bound to."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from zenctx.cli.invocation import Invocation
 from zenctx.cli.options import command
+from zenctx.errors import UsageError
 
 
 class SqlDialect(StrEnum):
@@ -16,7 +18,32 @@ class SqlDialect(StrEnum):
     SQLITE = "sqlite"
 
 
-@command(examples="zenctx db upgrade --db postgresql://zenctx@db.example.org/zenflow")
+@dataclass(frozen=True, slots=True)
+class SqlSummary:
+    """The SQL for a kind of database."""
+
+    dialect: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class SqlReport:
+    """The report of `db sql`."""
+
+    summary: SqlSummary
+    message: str = ""
+    next_step: str | None = None
+    exit_code: int = 0
+    dry_run: bool = False
+
+
+@command(
+    examples="""
+    zenctx db upgrade
+    zenctx db upgrade --db postgresql://zenctx@db.example.org/zenflow
+    """,
+    exit_codes={5: "persistence is switched off; nothing was changed", 11: ""},
+)
 def upgrade(invocation: Invocation) -> int:
     """Create zenctx's own tables, or bring them up to date.
 
@@ -33,12 +60,15 @@ def upgrade(invocation: Invocation) -> int:
         return invocation.output.finish(operation.upgrade(database, settings))
 
 
-@command(examples="zenctx db current --json")
+@command(
+    examples="""
+    zenctx db current
+    zenctx db current --json | jq .summary
+    """,
+    exit_codes={4: "the tables are missing, or not at the revision that this zenctx needs"},
+)
 def current(invocation: Invocation) -> int:
-    """Show the revision of zenctx's own tables.
-
-    Exits with 4 where they are missing or not up to date.
-    """
+    """Show the revision of zenctx's own tables."""
     from zenctx.database.engine import Database
     from zenctx.operations import db as operation
 
@@ -47,22 +77,42 @@ def current(invocation: Invocation) -> int:
         return invocation.output.finish(operation.current(database))
 
 
-@command(examples="zenctx db sql | psql zenflow")
+@command(
+    examples="""
+    zenctx db sql > zenctx.sql
+    zenctx db sql | psql zenflow
+    """
+)
 def sql(
     invocation: Invocation,
-    dialect: Annotated[SqlDialect, typer.Option(help="The database that the SQL is for.")] = SqlDialect.POSTGRESQL,
+    dialect: Annotated[
+        SqlDialect, typer.Option(metavar="postgresql|sqlite", help="The database that the SQL is for.")
+    ] = SqlDialect.POSTGRESQL,
 ) -> int:
     """Print the SQL that creates zenctx's own tables.
 
-    For those who apply SQL by hand or with another tool. Nothing is opened. Write it to a file with `>`.
+    For those who apply SQL by hand or with another tool. No database is opened.
     """
     from zenctx.operations import db as operation
 
-    invocation.bytes_to_stdout().write(operation.sql(dialect.value).encode())
-    return 0
+    if "db" in invocation.sources.given:
+        raise UsageError("db sql opens no database", hint="--dialect says which kind of database the SQL is for")
+    text = operation.sql(dialect.value)
+    invocation.output.show(text)
+    return invocation.output.finish(SqlReport(SqlSummary(dialect, text)))
 
 
-@command(settings=["persistent-file-dir"], examples="zenctx db bind --replace")
+@command(
+    settings=["persistent-file-dir"],
+    examples="""
+    zenctx db bind
+    zenctx db bind --persistent-file-dir /srv/zenflow/persistent --replace
+    """,
+    exit_codes={
+        5: "the database is bound to another directory, or persistence is switched off; nothing was changed",
+        11: "",
+    },
+)
 def bind(
     invocation: Invocation,
     replace: Annotated[

@@ -7,28 +7,33 @@ import typer
 
 from zenctx.cli.invocation import Invocation
 from zenctx.cli.options import command
+from zenctx.errors import UsageError
 
 
 @command(
     examples="""
     zenctx demo
     zenctx demo /tmp/playground --runs 5000
-    """
+    """,
+    exit_codes={5: "the directory holds something already; it was not touched"},
 )
 def demo(
     invocation: Invocation,
-    directory: Annotated[Path, typer.Argument(metavar="[DIRECTORY]", help="A new or empty directory.")] = Path(
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="A new or empty directory.")] = Path(
         "zenctx-demo"
     ),
-    runs: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many runs to make.")] = 24,
+    runs: Annotated[int, typer.Option(metavar="N", min=1, max=1_000_000, help="How many runs to make.")] = 24,
 ) -> int:
     """Make a playground.
 
     It is an SQLite database with legacy contexts of real shape, and a settings file. Everything is below the directory:
-    removing it removes all.
+    removing it removes all. No other database is touched.
     """
     # Lazy: SQLAlchemy and Alembic load slowly.
     from zenctx.operations import demo as operation
 
+    if "db" in invocation.sources.given or invocation.sources.file is not None:
+        raise UsageError("demo makes a database and settings of its own", hint="leave out --db and --config")
     invocation.output.begin(())
-    return invocation.output.finish(operation.make_playground(directory, runs))
+    progress = invocation.progress("Making runs")
+    return invocation.output.finish(operation.make_playground(directory, runs, progress))

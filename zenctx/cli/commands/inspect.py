@@ -9,21 +9,45 @@ from zenctx.cli import columns
 from zenctx.cli.invocation import Invocation
 from zenctx.cli.options import command
 from zenctx.context.rawjson import indented
+from zenctx.context.redact import MASK
 
 if TYPE_CHECKING:
     from zenctx.operations.inspect import ValueItem
 
+
+@dataclass(frozen=True, slots=True)
+class _Preview(columns.Column):
+    """The beginning of a value, or that it is secret."""
+
+    def cell(self, item: object) -> str:
+        """Gives the text of the cell."""
+        return MASK if getattr(item, "hidden", False) else columns.Column.cell(self, item)
+
+
 COLUMNS = (
-    columns.text("key", "key"),
-    columns.text("type", "descriptor_type"),
-    columns.text("json", "json_type", drop=2),
+    columns.text("key", "key", least=32),
+    columns.text("type", "descriptor_type", drop=1),
+    columns.text("json", "json_type", drop=4),
     columns.size("size", "size"),
-    columns.text("storage", "storage"),
-    columns.text("checksum", "checksum", drop=1),
-    columns.text("media type", "media_type", drop=4),
-    columns.text("reserved", "reserved", drop=5),
-    columns.text("problem", "reason", drop=3),
-    columns.text("value", "preview", squeeze="middle", drop=6),
+    columns.text("storage", "storage", drop=1),
+    columns.text("checksum", "checksum", drop=3),
+    columns.text("media type", "media_type", drop=5),
+    columns.text("reserved", "reserved", drop=6),
+    columns.remark("problem", "reason"),
+    _Preview("value", "preview", columns.plain, squeeze="middle", drop=2, least=18),
+)
+FILE_COLUMNS = (
+    columns.remark("locator", "locator", labelled=True),
+    columns.remark("path", "path", labelled=True),
+)
+FACTS = (
+    columns.identifier("workflow", "workflow_id"),
+    columns.text("status", "status"),
+    columns.text("form", "form"),
+    columns.number("keys", "keys"),
+    columns.size("size", "bytes"),
+    columns.number("hidden", "hidden"),
+    columns.number("problems", "problems"),
 )
 
 
@@ -50,12 +74,18 @@ class ValueReport:
     examples="""
     zenctx inspect 3f2504e0-4f89-41d3-9a0c-0305e82c3301
     zenctx inspect 3f2504e0-4f89-41d3-9a0c-0305e82c3301 http.output.body --pointer /items/0
+    zenctx inspect 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --json | jq '.items[] | select(.reason)'
     """,
+    exit_codes={
+        4: "something is wrong with the context, an entry or a file: it is named",
+        5: "the locator of the value leaves the configured directories; nothing was opened",
+        10: "no such run, key, or part of the value",
+    },
 )
 def inspect(
     invocation: Invocation,
     run: Annotated[str, typer.Argument(metavar="RUN", help="The id of the run.")],
-    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="The key of one value, to see it in full.")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="The key of one value, to see it in full.")] = None,
     pointer: Annotated[
         str | None, typer.Option(metavar="/a/0", help="Only this part of the value: a JSON Pointer (RFC 6901).")
     ] = None,
@@ -64,7 +94,8 @@ def inspect(
     """Show the entries of a context, or one value in full.
 
     Secrets are hidden: the engine's reserved keys, keys named like secrets, and the same secrets where they reappear.
-    Exits with 4 where an entry cannot be restored as it was stored.
+    Sizes are those that the descriptors give, else the bytes of the JSON text. With --verbose it tells locators and
+    files, too.
     """
     # Lazy: SQLAlchemy loads slowly.
     from zenctx.database.engine import Database
@@ -76,7 +107,8 @@ def inspect(
     settings, output = invocation.settings, invocation.output
     with Database.open(settings.db, read_only=True) as database:
         if key is None:
-            output.begin(COLUMNS)
+            shown, facts = ((*COLUMNS, *FILE_COLUMNS), FACTS) if invocation.verbose else (COLUMNS, ())
+            output.begin(shown, facts=facts)
             return output.finish(operation.inspect(database, settings, run, output.item, show_secrets=show_secrets))
         value = operation.inspect_key(database, settings, run, key, pointer, show_secrets=show_secrets)
     output.begin(())
@@ -86,6 +118,6 @@ def inspect(
 
 
 def _value_report(value: "ValueItem") -> ValueReport:
-    step = "--show-secrets shows it" if value.hidden else None
-    hidden = ", secrets hidden" if value.hidden else ""
-    return ValueReport(ValueSummary(value.hidden), f"Run {value.run_id}, {value.key}{hidden}", step)
+    if not value.hidden:
+        return ValueReport(ValueSummary(hidden=False), "", None)  # so that the text is the value and nothing else
+    return ValueReport(ValueSummary(hidden=True), "Secrets are hidden", "--show-secrets shows them")

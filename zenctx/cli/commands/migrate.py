@@ -1,12 +1,12 @@
 """`zenctx migrate`: legacy contexts to descriptors, and back."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zenctx.cli import columns
 from zenctx.cli.arguments import Format
+from zenctx.cli.excerpt import Excerpt
 from zenctx.cli.invocation import Invocation
 from zenctx.cli.options import command
 from zenctx.context.convert import BytesAs
@@ -14,25 +14,39 @@ from zenctx.context.direction import Direction
 from zenctx.errors import UsageError
 
 if TYPE_CHECKING:
-    from zenctx.operations.migration.report import MigrationItem
     from zenctx.operations.migration.request import MigrationRequest
 
 COLUMNS = (
     columns.identifier("run", "run_id"),
     columns.text("form", "form"),
     columns.text("action", "action"),
-    columns.text("reason", "reason"),
-    columns.number("files", "files", drop=1),
-    columns.size("size", "bytes", drop=2),
+    columns.number("files", "files", drop=2),
+    columns.size("file size", "bytes", drop=1),
+    columns.remark("reason", "reason"),
 )
 QUARANTINE_COLUMNS = (
     columns.identifier("run", "run_id"),
-    columns.text("to", "direction", drop=2),
-    columns.text("reason", "reason"),
-    columns.moment("since", "quarantined_at", drop=1),
+    columns.text("to", "direction", drop=1),
+    columns.moment("since", "quarantined_at", drop=2),
+    columns.remark("reason", "reason"),
     columns.identifier("operation", "operation_id", drop=3),
 )
-_SHOWN_CONVERSIONS = 20
+FACTS = (
+    columns.text("to", "direction"),
+    columns.number("converted", "converted"),
+    columns.number("files", "files"),
+    columns.size("file size", "file_bytes"),
+    columns.number("waiting", "waiting"),
+    columns.number("left", "left"),
+    columns.number("quarantined", "quarantined"),
+    columns.number("changed meanwhile", "changed"),
+    columns.number("sweeps", "sweeps"),
+    columns.text("engine may run", "engine_alive"),
+    columns.text("because", "engine"),
+    columns.text("operation", "operation_id"),
+)
+_SHOWN = 20
+"""Rows of each action that the text shows, unless it is to tell all."""
 _SETTINGS = ["persistent-file-dir", "file-storage-dir", "engine-dir", "locator-root", "engine-reads", "file-strategy"]
 
 
@@ -45,6 +59,13 @@ _SETTINGS = ["persistent-file-dir", "file-storage-dir", "engine-dir", "locator-r
     zenctx migrate --to legacy --include-active
     zenctx migrate --run 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --assume legacy
     """,
+    exit_codes={
+        3: "something remains: rows that wait, are left or quarantined, or are beyond --limit",
+        4: "with --check: a context is not in the wanted form",
+        5: "persistence is switched off, or the database belongs to another directory; nothing was changed",
+        10: "no such run",
+        11: "",
+    },
 )
 def migrate(  # noqa: PLR0917 - one argument for each option
     invocation: Invocation,
@@ -56,9 +77,9 @@ def migrate(  # noqa: PLR0917 - one argument for each option
     run: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this run.")] = None,
     status: Annotated[list[str] | None, typer.Option(metavar="STATUS", help="Only runs of this status.")] = None,
     workflow: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only runs of this workflow.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Convert at most so many contexts.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Convert at most so many contexts.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, max=5000, help="Rows in one transaction; else found by measuring.")
+        int | None, typer.Option(metavar="N", min=1, max=5000, help="Rows in one transaction; else found by measuring.")
     ] = None,
     include_active: Annotated[
         bool,
@@ -68,13 +89,13 @@ def migrate(  # noqa: PLR0917 - one argument for each option
         Direction | None, typer.Option(help="What an ambiguous or mixed context is taken for; needs --run.")
     ] = None,
     bytes_as: Annotated[
-        BytesAs, typer.Option(help="What becomes of files that are no JSON, on the way to legacy.")
+        BytesAs, typer.Option(help="With --to legacy: what becomes of files that are no JSON.")
     ] = BytesAs.REFUSE,
     list_quarantined: Annotated[
-        bool, typer.Option("--list-quarantined", help="List the rows that could not be converted.")
+        bool, typer.Option("--list-quarantined", help="Only list the rows that could not be converted, and why.")
     ] = False,
     retry_quarantined: Annotated[
-        bool, typer.Option("--retry-quarantined", help="Try the quarantined rows again, too.")
+        bool, typer.Option("--retry-quarantined", help="Try quarantined rows again, also those that nobody mended.")
     ] = False,
 ) -> int:
     """Convert contexts to descriptors, or back to the legacy form.
@@ -82,14 +103,19 @@ def migrate(  # noqa: PLR0917 - one argument for each option
     In place, beside a running engine, as often as needed. Rows are converted in batches, each only if nobody changed it
     meanwhile; large values go to files first. What is ambiguous or mixed is named and left, what cannot be converted is
     quarantined, unchanged. While an engine may be running only finished runs are converted. Killed at any point, it
-    loses nothing: run it again.
+    loses nothing: run it again. Of each action the text shows twenty rows, with --verbose all.
     """
     # Lazy: SQLAlchemy loads slowly.
     from zenctx.database.rows import Selection
     from zenctx.operations.migration.request import MigrationRequest
 
-    if sum((check, dry_run, list_quarantined)) > 1:
-        raise UsageError("--check, --dry-run and --list-quarantined exclude each other", hint="give one of them")
+    given = [name for name, is_given in _modes(check=check, dry_run=dry_run, list_=list_quarantined) if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} contradict each other", hint="give one of them")
+    if bytes_as is not BytesAs.REFUSE and to is not Direction.LEGACY:
+        raise UsageError("--bytes-as is for the way back only", hint="give --to legacy with it")
+    if list_quarantined and any((run, status, workflow, limit, assume, retry_quarantined)):
+        raise UsageError("--list-quarantined lists all quarantined rows", hint="leave out what selects or converts")
     request = MigrationRequest(
         direction=to,
         selection=Selection(tuple(run or ()), tuple(status or ()), tuple(workflow or ())),
@@ -105,42 +131,38 @@ def migrate(  # noqa: PLR0917 - one argument for each option
     return _check(invocation, request) if check else _migrate(invocation, request, dry_run=dry_run)
 
 
+def _modes(*, check: bool, dry_run: bool, list_: bool) -> tuple[tuple[str, bool], ...]:
+    return ("--check", check), ("--dry-run", dry_run), ("--list-quarantined", list_)
+
+
 def _migrate(invocation: Invocation, request: "MigrationRequest", *, dry_run: bool) -> int:
     from zenctx.database.engine import Database
     from zenctx.operations import migrate as operation
 
-    settings, output = invocation.settings, invocation.output
     work = operation.rehearse if dry_run else operation.migrate
-    output.begin(COLUMNS)
-    on_item = _shortened(invocation) if invocation.format is Format.TABLE and not invocation.verbose else output.item
+    rows = _begin(invocation)
+    settings = invocation.settings
     with Database.open(settings.db, read_only=dry_run) as database:
         progress = invocation.progress("Looking" if dry_run else "Migrating")
-        return output.finish(work(database, settings, request, on_item, progress))
-
-
-def _shortened(invocation: Invocation) -> Callable[["MigrationItem"], None]:
-    """Shows the first rows that a dry run would convert; those that need a look are all shown."""
-    rest = _SHOWN_CONVERSIONS
-
-    def on_item(item: "MigrationItem") -> None:
-        nonlocal rest
-        rest -= item.action == "convert"
-        if item.action != "convert" or rest >= 0:
-            invocation.output.item(item)
-        elif rest == -1:
-            invocation.output.show("... and more that would be converted: --verbose lists them all, and so does --json")
-
-    return on_item
+        report = work(database, settings, request, rows.add, progress)
+    return rows.finish(report)
 
 
 def _check(invocation: Invocation, request: "MigrationRequest") -> int:
     from zenctx.database.engine import Database
     from zenctx.operations import migrate as operation
 
+    rows = _begin(invocation)
     settings = invocation.settings
-    invocation.output.begin(COLUMNS)
     with Database.open(settings.db, read_only=True) as database:
-        return invocation.output.finish(operation.check(database, settings, request, invocation.progress("Checking")))
+        report = operation.check(database, settings, request, invocation.progress("Checking"), rows.add)
+    return rows.finish(report)
+
+
+def _begin(invocation: Invocation) -> Excerpt:
+    invocation.output.begin(COLUMNS, facts=FACTS if invocation.verbose else ())
+    shows_all = invocation.verbose or invocation.format is not Format.TABLE
+    return Excerpt(invocation.output, None if shows_all else _SHOWN, lambda item: str(getattr(item, "action", "")))
 
 
 def _list_quarantined(invocation: Invocation) -> int:

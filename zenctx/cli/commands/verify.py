@@ -13,12 +13,23 @@ from zenctx.errors import UsageError
 COLUMNS = (
     columns.text("severity", "severity"),
     columns.text("finding", "kind"),
-    columns.identifier("run", "run_id", drop=1),
-    columns.text("key", "key", drop=2),
-    columns.text("reason", "reason"),
-    columns.text("path", "path", squeeze="middle", drop=3),
-    columns.size("size", "bytes", drop=4),
-    columns.text("what to do", "hint", drop=5),
+    columns.identifier("run", "run_id"),
+    columns.text("key", "key", drop=1),
+    columns.size("size", "bytes", drop=2),
+    columns.remark("reason", "reason"),
+    columns.remark("path", "path", labelled=True),
+    columns.remark("what to do", "hint", labelled=True),
+)
+FACTS = (
+    columns.number("runs", "runs"),
+    columns.number("entries", "entries"),
+    columns.number("files", "files"),
+    columns.size("read", "bytes"),
+    columns.number("in the store", "files_in_store"),
+    columns.number("unreferenced", "unreferenced"),
+    columns.number("errors", "errors"),
+    columns.number("warnings", "warnings"),
+    columns.number("notices", "notices"),
 )
 _SUBSET = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
@@ -31,6 +42,7 @@ _SUBSET = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
     zenctx verify --subset 1/7
     zenctx verify --run 3f2504e0-4f89-41d3-9a0c-0305e82c3301
     """,
+    exit_codes={4: "errors or warnings were found; each is named", 10: "no such run"},
 )
 def verify(
     invocation: Invocation,
@@ -45,17 +57,20 @@ def verify(
     """Read everything back: descriptors, files, checksums.
 
     Every descriptor decodes, every file is there with its size and checksum. Also the other way: files that no run
-    names are told (a notice; gc takes care of them). Exits with 4 where a value cannot be had as it was stored, or
-    where something needs a decision. Changes nothing.
+    names are told. An error is a value that cannot be had as it was stored, a warning something that needs a decision, a
+    notice neither. Changes nothing.
     """
     # Lazy: SQLAlchemy loads slowly.
     from zenctx.database.engine import Database
     from zenctx.database.rows import Selection
     from zenctx.operations import verify as operation
 
-    settings, output = invocation.settings, invocation.output
+    if quick and subset is not None:
+        raise UsageError("--quick and --subset contradict each other", hint="--quick reads the content of no file")
+    output = invocation.output
     request = operation.VerifyRequest(Selection(run_ids=tuple(run or ())), quick=quick, subset=_subset(subset))
-    output.begin(COLUMNS)
+    output.begin(COLUMNS, facts=FACTS if invocation.verbose else ())
+    settings = invocation.settings
     with Database.open(settings.db, read_only=True) as database:
         progress = invocation.progress("Verifying")
         return output.finish(operation.verify(database, settings, request, output.item, progress))

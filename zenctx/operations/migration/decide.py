@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from zenctx.context.classes import RunClass, RunFacts, classify_run
 from zenctx.context.convert import LargeValue, Wrapped, wrap
@@ -11,7 +12,7 @@ from zenctx.context.direction import Direction
 from zenctx.context.forms import Detection, Entry, Fit, Form, LocatorCheck, detect
 from zenctx.context.quick import count_evident_descriptors, wrap_quickly
 from zenctx.context.rawjson import Member
-from zenctx.database.conversions import is_run_id
+from zenctx.database.conversions import Conversion, is_run_id
 from zenctx.database.quarantine import Quarantined, fingerprint
 from zenctx.database.rows import RunRow
 from zenctx.errors import DataError
@@ -32,8 +33,7 @@ class Action(StrEnum):
     QUARANTINED = "quarantined"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What becomes of a row, why, and what its conversion starts from (`ready`, `wrapped` or `entries`)."""
 
     row: RunRow
@@ -51,17 +51,19 @@ class Circumstances:
 
     now: datetime
     quarantined: Mapping[str, Quarantined]
-    converted: Mapping[str, str]
-    """The direction in which a run was converted last, for those that were."""
+    converted: Mapping[str, Conversion]
+    """How a run was converted last, for those that were."""
     retries: frozenset[str]
 
 
 def decide(row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck) -> Decision:
     """Decides what becomes of one row."""
     decision = _by_content(row, plan, around, locator_ok)
+    if decision.action is Action.CONVERT and not is_run_id(row.run_id):
+        decision = Decision(row, decision.form, Action.QUARANTINE, "the id of the run is not a UUID as it is written")
     if decision.action in (Action.CONVERT, Action.QUARANTINE):
         known = around.quarantined.get(row.run_id)
-        if known and not plan.request.retry_quarantined and known.fingerprint == fingerprint(row.text or b""):
+        if known and not plan.tries_quarantined and known.fingerprint == fingerprint(row.text or b""):
             return Decision(row, decision.form, Action.QUARANTINED, known.reason)
     if decision.action is Action.CONVERT and plan.only_finished:
         return _unless_active(decision, around)
@@ -69,11 +71,13 @@ def decide(row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: 
 
 
 def _by_content(row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck) -> Decision:
+    if row.is_known:
+        return Decision(row, Form.DESCRIPTORS, Action.NOTHING)
     if row.text is None:
         return Decision(row, Form.NULL, Action.NOTHING)
     if plan.request.direction is Direction.LEGACY:
         return _to_legacy(row, detect(row.text, locator_ok), plan, around)
-    if plan.request.assume is None and is_run_id(row.run_id):
+    if plan.request.assume is None:
         if ready := wrap_quickly(row.text, plan.rules):
             return Decision(row, Form.LEGACY, Action.CONVERT, ready=ready)
         if count_evident_descriptors(row.text):
@@ -83,18 +87,21 @@ def _by_content(row: RunRow, plan: MigrationPlan, around: Circumstances, locator
 
 def _to_descriptors(row: RunRow, found: Detection, plan: MigrationPlan, around: Circumstances) -> Decision:
     assume = plan.request.assume
-    if (refused := _unusable(row, found)) is not None:
-        return refused
-    if found.form is Form.LEGACY or (assume is Direction.LEGACY and found.form is not Form.EMPTY):
-        if around.converted.get(row.run_id) == Direction.DESCRIPTORS and found.form is not Form.LEGACY:
-            # Wrapped once already, on the same assumption perhaps: wrapping again could not be told from it.
-            return Decision(row, found.form, Action.LEAVE, "zenctx converted this run before")
+    if found.form is Form.INVALID:
+        return Decision(row, found.form, Action.QUARANTINE, found.reason)
+    if found.form is Form.EMPTY:
+        return Decision(row, found.form, Action.NOTHING)
+    if assume is Direction.DESCRIPTORS:
+        return _wrapping_plain_ones(row, found, plan)
+    if found.form is Form.LEGACY:
         return _wrapping(row, found.form, found.members, plan)
-    if assume is Direction.DESCRIPTORS and (completed := _wrapping_plain_ones(row, found, plan)) is not None:
-        return completed
-    if found.form in (Form.MIXED, Form.AMBIGUOUS):
-        return Decision(row, found.form, Action.LEAVE, found.reason)
-    return Decision(row, found.form, Action.NOTHING)
+    if assume is Direction.LEGACY and not _was_last(around, row, Direction.DESCRIPTORS):
+        return _wrapping(row, found.form, found.members, plan)
+    if found.form is Form.DESCRIPTORS:
+        return Decision(row, found.form, Action.NOTHING)
+    # Wrapped once already, on the same assumption perhaps: wrapping again could not be told from it.
+    reason = found.reason if assume is None else f"zenctx converted this run before; {found.reason}"
+    return Decision(row, found.form, Action.LEAVE, reason)
 
 
 def _wrapping(row: RunRow, form: Form, members: list[Member], plan: MigrationPlan) -> Decision:
@@ -104,11 +111,11 @@ def _wrapping(row: RunRow, form: Form, members: list[Member], plan: MigrationPla
         return Decision(row, form, Action.QUARANTINE, error.message)
 
 
-def _wrapping_plain_ones(row: RunRow, found: Detection, plan: MigrationPlan) -> Decision | None:
-    """Descriptors with plain values beside them, said to be descriptors: the plain values are wrapped."""
+def _wrapping_plain_ones(row: RunRow, found: Detection, plan: MigrationPlan) -> Decision:
+    """A context that is said to be descriptors: what is a plain value all the same is wrapped, the rest is kept."""
     positions = [place for place, entry in enumerate(found.entries) if entry.fit is Fit.PLAIN]
     if not positions:
-        return None
+        return Decision(row, found.form, Action.NOTHING)
     decision = _wrapping(row, found.form, [found.entries[place].member for place in positions], plan)
     if decision.wrapped is None:
         return decision
@@ -125,28 +132,34 @@ def _at(value: LargeValue, positions: list[int]) -> LargeValue:
 
 def _to_legacy(row: RunRow, found: Detection, plan: MigrationPlan, around: Circumstances) -> Decision:
     assume = plan.request.assume
-    if (refused := _unusable(row, found)) is not None:
-        return refused
-    recorded = around.converted.get(row.run_id)
-    if assume is Direction.DESCRIPTORS and found.form not in (Form.LEGACY, Form.EMPTY):
-        return Decision(row, found.form, Action.CONVERT, entries=tuple(found.entries))
-    if found.form is not Form.DESCRIPTORS:
-        left = found.form in (Form.MIXED, Form.AMBIGUOUS) and recorded != Direction.LEGACY
-        return Decision(row, found.form, Action.LEAVE if left else Action.NOTHING, found.reason)
-    if recorded == Direction.DESCRIPTORS:
-        return Decision(row, found.form, Action.CONVERT, entries=tuple(found.entries))
-    if recorded == Direction.LEGACY or assume is Direction.LEGACY:
-        return Decision(row, found.form, Action.NOTHING)
-    reason = "zenctx has no record of converting it; '--assume descriptors --run ID' takes it back all the same"
-    return Decision(row, found.form, Action.LEAVE, reason)
-
-
-def _unusable(row: RunRow, found: Detection) -> Decision | None:
     if found.form is Form.INVALID:
         return Decision(row, found.form, Action.QUARANTINE, found.reason)
-    if found.form is not Form.EMPTY and not is_run_id(row.run_id):
-        return Decision(row, found.form, Action.QUARANTINE, "the id of the run is not a UUID")
-    return None
+    if found.form in (Form.EMPTY, Form.LEGACY) or assume is Direction.LEGACY:
+        return Decision(row, found.form, Action.NOTHING)
+    if assume is Direction.DESCRIPTORS and not _put_back_just_now(around, row, plan):
+        return Decision(row, found.form, Action.CONVERT, entries=tuple(found.entries))
+    if found.form is Form.DESCRIPTORS and _was_last(around, row, Direction.DESCRIPTORS):
+        return Decision(row, found.form, Action.CONVERT, entries=tuple(found.entries))
+    if found.form is Form.MIXED and _was_last(around, row, Direction.LEGACY):
+        # No engine writes such a context by itself: it is the legacy one, whose values look like descriptors.
+        return Decision(row, found.form, Action.NOTHING)
+    return Decision(row, found.form, Action.LEAVE, found.reason or _without_record(around, row))
+
+
+def _without_record(around: Circumstances, row: RunRow) -> str:
+    """Why descriptors are not unwrapped: their values may be what the legacy context held."""
+    known = "put it back before" if _was_last(around, row, Direction.LEGACY) else "has no record of converting it"
+    return f"zenctx {known}; '--assume descriptors --run ID' takes it back all the same"
+
+
+def _was_last(around: Circumstances, row: RunRow, direction: Direction) -> bool:
+    last = around.converted.get(row.run_id)
+    return last is not None and last.direction == direction
+
+
+def _put_back_just_now(around: Circumstances, row: RunRow, plan: MigrationPlan) -> bool:
+    last = around.converted.get(row.run_id)
+    return last == Conversion(Direction.LEGACY, plan.operation_id)
 
 
 def _unless_active(decision: Decision, around: Circumstances) -> Decision:

@@ -37,6 +37,9 @@ class Tally:
     """Counts that grow during a sweep."""
 
     forms: dict[Form, int] = field(default_factory=lambda: dict.fromkeys(Form, 0))
+    """The forms that the rows were found in."""
+    to_convert: dict[Form, int] = field(default_factory=lambda: dict.fromkeys(Form, 0))
+    """The same of the rows that were to be converted."""
     rows: int = 0
     converted: int = 0
     changed: int = 0
@@ -54,6 +57,17 @@ class Tally:
         self.newly_quarantined += other.newly_quarantined
         self.files += other.files
         self.file_bytes += other.file_bytes
+
+    @property
+    def wrote_all(self) -> bool:
+        """Whether every row that was to be converted was."""
+        return self.converted == sum(self.to_convert.values())
+
+    def as_left(self) -> "Tally":
+        """Gives what there is after a sweep to descriptors that `wrote_all`."""
+        forms = {form: count - self.to_convert[form] for form, count in self.forms.items()}
+        forms[Form.DESCRIPTORS] += self.converted
+        return Tally(forms, rows=self.rows, waiting=self.waiting, left=self.left, quarantined=self.quarantined)
 
     def census(self) -> Census:
         """Gives the forms as counted, in the words of the report."""

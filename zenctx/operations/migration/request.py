@@ -30,6 +30,11 @@ class MigrationRequest:
         if self.assume is not None and not self.selection.run_ids:
             raise UsageError("--assume needs --run: it is decided run by run", hint="name each run with --run ID")
 
+    @property
+    def tries_again(self) -> bool:
+        """Whether quarantined rows are tried again: asked for, or what is asked may well be what they waited for."""
+        return self.retry_quarantined or self.assume is not None or self.bytes_as is BytesAs.BASE64
+
 
 @dataclass(frozen=True, slots=True)
 class MigrationPlan:
@@ -38,6 +43,9 @@ class MigrationPlan:
     request: MigrationRequest
     rules: StorageRules
     liveness: Liveness
+    tries_quarantined: bool = False
+    """Whether quarantined rows are tried again; in the first sweep only."""
+    operation_id: str = ""
 
     @property
     def only_finished(self) -> bool:

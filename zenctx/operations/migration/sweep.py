@@ -18,7 +18,7 @@ from zenctx.operations.migration.decide import Action, Circumstances, Decision, 
 from zenctx.operations.migration.report import MigrationItem, Tally
 from zenctx.operations.migration.request import MigrationPlan
 from zenctx.operations.migration.write import Executor
-from zenctx.operations.pipeline import behind, read_ahead
+from zenctx.operations.pipeline import pipeline
 from zenctx.operations.progress import Progress
 
 FIRST_ROWS, MAX_ROWS = 200, 5000
@@ -39,11 +39,12 @@ class BatchSizer:
         """Gives the limits for the next batch."""
         return BatchLimits(rows=self._rows)
 
-    def took(self, seconds: float) -> None:
-        """Takes how long a batch took to write."""
+    def took(self, seconds: float, rows: int) -> None:
+        """Takes how long a batch took to write, and how many rows it was read with."""
         if self._fixed:
             return
-        if seconds < TARGET_SECONDS / 2:
+        # A batch that its bytes kept small says nothing about more rows: asking for them would only be in vain.
+        if seconds < TARGET_SECONDS / 2 and rows >= self._rows:
             self._rows = min(2 * self._rows, MAX_ROWS)
         elif seconds > 2 * TARGET_SECONDS:
             self._rows = max(self._rows // 2, 1)
@@ -88,33 +89,45 @@ class Sweeper:
 
         `name_left`: rows that are not converted become items (the first sweep names them, later ones need not).
         """
+        known = self._executor.known
+        if known is not None and (census := known.census()) is not None:
+            progress.advance(census.rows)
+            return census
         tally = Tally()
+        if known is not None:
+            known.sweep_begins()
+        self._sweep(tally, progress, name_left=name_left, limit=limit)
+        self._report_executed()
+        if known is not None and limit is None:
+            known.sweep_ended(tally)
+        return tally
+
+    def _sweep(self, tally: Tally, progress: Progress, *, name_left: bool, limit: int | None) -> None:
         parallel = runs.works_in_parallel(self._tools.database)
-        with behind(parallel=parallel) as worker:
-            for rows in self._batches(parallel=parallel):
-                decisions = _limited(self._decide(rows), limit)
-                worker.do(partial(self._carry_out, decisions, tally))
+        with pipeline(self._batches(), reads_beside_writes=parallel) as line:
+            for rows, around in line:
+                decisions = _limited(self._decide(rows, around), limit)
+                line.do(partial(self._carry_out, decisions, tally))
                 self._count(decisions, tally, name_left=name_left)
                 progress.advance(len(rows), sum(len(row.text or b"") for row in rows))
                 if limit is not None:
                     limit -= sum(decision.action is Action.CONVERT for decision in decisions)
                     if limit <= 0:
                         break
-        self._report_executed()
-        return tally
 
-    def _batches(self, *, parallel: bool) -> Iterator[list[RunRow]]:
-        tools = self._tools
-        batches = runs.walk(tools.database, tools.walker, self._plan.request.selection, self._sizer.limits)
-        return read_ahead(batches) if parallel else batches
+    def _batches(self) -> Iterator[tuple[list[RunRow], Circumstances]]:
+        tools, known = self._tools, self._executor.known
+        versions = known.versions if known is not None else None
+        selection = self._plan.request.selection
+        for rows in runs.walk(tools.database, tools.walker, selection, self._sizer.limits, versions):
+            yield rows, self._circumstances(rows)
 
     def _carry_out(self, batch: Sequence[Decision], tally: Tally) -> None:
         started = monotonic()
         self._executor.apply(batch, tally)
-        self._sizer.took(monotonic() - started)
+        self._sizer.took(monotonic() - started, len(batch))
 
-    def _decide(self, rows: Sequence[RunRow]) -> list[Decision]:
-        around = self._circumstances(rows)
+    def _decide(self, rows: Sequence[RunRow], around: Circumstances) -> list[Decision]:
         return [decide(row, self._plan, around, self._tools.locator_ok) for row in rows]
 
     def _circumstances(self, rows: Sequence[RunRow]) -> Circumstances:
@@ -124,7 +137,7 @@ class Sweeper:
         circumstances = Circumstances(
             now=database_time(looker),
             quarantined=self._quarantined(ids),
-            converted=self._directions([run_id for run_id in ids if conversions.is_run_id(run_id)]),
+            converted=self._directions(ids),
             retries=pending_retries(looker, failed),
         )
         looker.rollback()
@@ -140,7 +153,8 @@ class Sweeper:
         request = self._plan.request
         needed = request.direction is Direction.LEGACY or request.assume is not None
         if needed and self._tools.has_records:
-            return conversions.lookup(self._tools.looker)
+            look_up = conversions.lookup(self._tools.looker)
+            return lambda ids: look_up([run_id for run_id in ids if conversions.is_run_id(run_id)])
         return lambda _ids: {}
 
     def _count(self, decisions: Sequence[Decision], tally: Tally, *, name_left: bool) -> None:
@@ -148,6 +162,8 @@ class Sweeper:
         for decision in decisions:
             tally.rows += 1
             tally.forms[decision.form] += 1
+            if decision.action is Action.CONVERT:
+                tally.to_convert[decision.form] += 1
             tally.waiting += decision.action is Action.WAIT
             tally.left += decision.action is Action.LEAVE
             tally.quarantined += decision.action in (Action.QUARANTINE, Action.QUARANTINED)

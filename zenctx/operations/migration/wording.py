@@ -1,5 +1,7 @@
 """The reports of a migration: exit code, the sentence that says what was done, and the one that says what to do."""
 
+from dataclasses import replace
+
 from zenctx.context.direction import Direction
 from zenctx.context.forms import Form
 from zenctx.operations.migration.report import Census, MigrationReport, MigrationSummary, Tally
@@ -40,34 +42,62 @@ def summarise(
 
 def migrated(plan: MigrationPlan, summary: MigrationSummary) -> MigrationReport:
     """The report of a migration: 0 when every selected context is as wanted, else 3."""
-    files = f", {_counted(summary.files, 'file')} written" if summary.files else ""
-    message = f"Converted {_counted(summary.converted, 'context')} to {summary.direction}{files}; {_rest(summary)}"
+    message = f"Converted {_converted(summary)}; {_rest(summary) or 'none is left to convert'}{_forms(summary)}"
     done = summary.complete and not (summary.waiting or summary.left or summary.quarantined)
-    return MigrationReport(False, DONE if done else PARTIAL, summary, message, _next_step(plan, summary, done=done))
+    stays = f"'{_command(summary.direction)} --check' says whether it stays so"
+    step = stays if done else _next_step(plan, summary)
+    return MigrationReport(False, DONE if done else PARTIAL, summary, message, step)
 
 
 def rehearsed(summary: MigrationSummary) -> MigrationReport:
     """The report of a dry run: what would be done."""
-    files = f", writing {_counted(summary.files, 'file')} of {summary.file_bytes:,} bytes" if summary.files else ""
-    would = _counted(summary.converted, "context")
-    message = f"Would convert {would} to {summary.direction}{files}; {_rest(summary)}; nothing was changed"
-    return MigrationReport(True, DONE, summary, message, "run it without --dry-run to convert them")
+    rest = _rest(summary)
+    message = f"Would convert {_converted(summary)}{rest and f'; {rest}'}{_forms(summary)}; nothing was changed"
+    step = "run it without --dry-run to convert them" if summary.converted else None
+    return MigrationReport(True, DONE, summary, message, step)
 
 
 def checked(plan: MigrationPlan, summary: MigrationSummary) -> MigrationReport:
     """The report of a check: 4 while any context is not in the wanted form, or could not be told."""
-    wanted = plan.request.direction
-    open_ones = _unwanted(wanted, summary.census) if summary.census else 0
+    wanted, census = plan.request.direction, summary.census
+    step = _step_after_check(wanted, summary)
+    # What was counted as converted is what a migration would convert: here, nothing was.
+    summary = replace(summary, converted=0, files=0, file_bytes=0)
+    if census is None or not census.total:
+        return MigrationReport(False, DONE, summary, "There are no contexts to check", None)
+    unwanted = [f"{count:,} {form}" for form in _unwanted_forms(wanted) if (count := getattr(census, form))]
+    open_ones = sum(getattr(census, form) for form in _unwanted_forms(wanted))
     if not open_ones:
-        message = f"No context is left to convert: all {summary.census.total if summary.census else 0:,} are as wanted"
+        message = f"No context is left to convert: all {census.total:,} are as wanted{_forms(summary)}"
         return MigrationReport(False, DONE, summary, message, None)
-    message = f"{_counted(open_ones, 'context')} not yet in the form {wanted}; {_rest(summary)}"
-    return MigrationReport(False, PROBLEMS, summary, message, f"run 'zenctx migrate --to {wanted}'")
+    verb = "is" if open_ones == 1 else "are"
+    all_ = _counted(census.total, "context")
+    message = f"{open_ones:,} of {all_} {verb} not in the form {wanted}: {', '.join(unwanted)}"
+    if summary.quarantined:
+        message += f" ({summary.quarantined:,} of them quarantined)"
+    return MigrationReport(False, PROBLEMS, summary, message, step)
 
 
-def _unwanted(wanted: Direction, census: Census) -> int:
-    other = census.legacy if wanted is Direction.DESCRIPTORS else census.descriptors
-    return other + census.mixed + census.ambiguous + census.invalid
+def _unwanted_forms(wanted: Direction) -> tuple[Form, ...]:
+    other = Form.LEGACY if wanted is Direction.DESCRIPTORS else Form.DESCRIPTORS
+    return (other, Form.MIXED, Form.AMBIGUOUS, Form.INVALID)
+
+
+def _step_after_check(wanted: Direction, summary: MigrationSummary) -> str:
+    run = f"run '{_command(wanted)}'"
+    steps = [run] if summary.converted or not (summary.left or summary.quarantined) else []
+    if summary.quarantined:
+        steps.append("mend each that is quarantined; once mended it is converted like any other")
+    return "\n".join([*steps, *_decisions_on_left(summary)])
+
+
+def _decisions_on_left(summary: MigrationSummary) -> list[str]:
+    return ["decide each that is left as it is with --run ID --assume legacy|descriptors"] if summary.left else []
+
+
+def _converted(summary: MigrationSummary) -> str:
+    files = f", writing {_counted(summary.files, 'file')} of {summary.file_bytes:,} bytes" if summary.files else ""
+    return f"{_counted(summary.converted, 'context')} to {summary.direction}{files}"
 
 
 def _rest(summary: MigrationSummary) -> str:
@@ -80,25 +110,35 @@ def _rest(summary: MigrationSummary) -> str:
         )
         if count
     ]
-    rest = ", ".join(parts) or "nothing is left"
     if summary.census is None:
-        return f"{rest} among those looked at, then the limit was reached"
+        return ", ".join([*parts, "the limit was reached"])
     if not summary.complete:
-        rest += f", rows still changing after {summary.sweeps} sweeps"
+        parts.append(f"rows were still changing after {summary.sweeps} sweeps")
+    return ", ".join(parts)
+
+
+def _forms(summary: MigrationSummary) -> str:
+    if summary.census is None:
+        return ""
+    if not summary.census.total:
+        return " (there are no such runs)"
     forms = ", ".join(f"{getattr(summary.census, form):,} {form}" for form in Form if getattr(summary.census, form))
-    return f"{rest} (of {summary.census.total:,}: {forms})" if forms else f"{rest} (there are no runs)"
+    return f" ({_counted(summary.census.total, 'context')}: {forms})"
 
 
-def _next_step(plan: MigrationPlan, summary: MigrationSummary, *, done: bool) -> str | None:
-    if done:
-        return f"'zenctx migrate --to {summary.direction} --check' says whether it stays so"
+def _next_step(plan: MigrationPlan, summary: MigrationSummary) -> str:
     if not summary.complete:
         return "run the same command again to go on"
+    steps = []
+    if summary.waiting:
+        steps.append(f"{plan.liveness.reason}: run it again later, or with --include-active once the engine is stopped")
     if summary.quarantined:
-        return "'zenctx migrate --list-quarantined' says why; mend the rows, then use --retry-quarantined"
-    if summary.left:
-        return "decide each with --run ID --assume legacy|descriptors"
-    return f"{plan.liveness.reason}: run it again later, or with --include-active once the engine is stopped"
+        steps.append("'zenctx migrate --list-quarantined' says why rows are quarantined; mended ones are tried again")
+    return "\n".join([*steps, *_decisions_on_left(summary)])
+
+
+def _command(wanted: Direction) -> str:
+    return "zenctx migrate" if wanted is Direction.DESCRIPTORS else "zenctx migrate --to legacy"
 
 
 def _counted(count: int, what: str) -> str:

@@ -13,18 +13,27 @@ Nothing is ever deleted here.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import uniform
+from time import sleep
 from typing import Protocol
 
 from zenctx.context.convert import unwrap
+from zenctx.context.direction import Direction
+from zenctx.context.forms import Form
 from zenctx.database import conversions, quarantine, runs
 from zenctx.database.engine import Connection, Database, write_transaction
+from zenctx.database.errors import LostConnectionError, TransientDatabaseError
 from zenctx.database.quarantine import Quarantined, fingerprint
-from zenctx.database.rows import ContextChange, Written
+from zenctx.database.rows import ContextChange, Rejection, Written
 from zenctx.errors import DataError, LocatorRefusedError
 from zenctx.operations.live_files import LiveFiles, bind_store
 from zenctx.operations.migration.decide import Action, Decision
+from zenctx.operations.migration.known import Known
 from zenctx.operations.migration.report import MigrationItem, Tally
 from zenctx.operations.migration.request import MigrationPlan
+
+_ATTEMPTS = 2
+_PAUSE_SECONDS = 0.05
 
 
 class Executor(Protocol):
@@ -34,6 +43,8 @@ class Executor(Protocol):
     """How many rows it has converted since it was made."""
     items: deque[MigrationItem]
     """What there is to report, in the order of events; taken away by whoever reports it."""
+    known: Known | None
+    """What need not be looked at again; None where nothing is known so surely."""
 
     def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
         """Carries out, or counts, what is to be converted and quarantined."""
@@ -59,6 +70,8 @@ class Writer:
         self._bound = False
         self.converted = 0
         self.items: deque[MigrationItem] = deque()
+        to_descriptors = plan.request.direction is Direction.DESCRIPTORS
+        self.known = Known(tools.database, tools.connection) if to_descriptors else None
 
     def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
         """Converts a batch; see the text of the module for the order."""
@@ -68,7 +81,7 @@ class Writer:
             if decision.action is Action.CONVERT:
                 self._prepare(decision, changes, failed, tally)
         if changes or failed:
-            self._write(changes, failed, tally)
+            self._write_patiently(changes, failed, tally)
 
     def _prepare(
         self, decision: Decision, changes: list[ContextChange], failed: list[Quarantined], tally: Tally
@@ -97,6 +110,31 @@ class Writer:
             bind_store(self._tools.live, self._tools.connection)
             self._bound = True
 
+    def _write_patiently(self, changes: list[ContextChange], failed: list[Quarantined], tally: Tally) -> None:
+        """Writes in one transaction; where somebody holds a row, in smaller ones, so that no other waits for it.
+
+        A row that stays held is left as it is: the next sweep finds it.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                with self._tools.database.translated_errors():
+                    self._write(changes, failed, tally)
+                return
+            except LostConnectionError:
+                raise
+            except TransientDatabaseError:
+                # An SQLite file is held as a whole, and has been waited for already.
+                if not runs.works_in_parallel(self._tools.database):
+                    raise
+                # Undone as a whole: nothing was written. Not all come back at the same moment.
+                sleep(_PAUSE_SECONDS * 2**attempt * uniform(0.5, 1.5))  # noqa: S311 - jitter, nothing secret
+        if len(changes) <= 1:
+            tally.changed += len(changes)
+            return
+        middle = len(changes) // 2
+        self._write_patiently(changes[:middle], failed, tally)
+        self._write_patiently(changes[middle:], [], tally)
+
     def _write(self, changes: list[ContextChange], failed: list[Quarantined], tally: Tally) -> None:
         tools = self._tools
         with write_transaction(tools.connection) as connection:
@@ -104,14 +142,17 @@ class Writer:
             written = runs.access(tools.database).write_batch(connection, changes, description)
             conversions.record(connection, self._operation_id, self._plan.request.direction, written.run_ids)
             quarantine.remove(connection, written.run_ids)
-            refused = [self._refused(rejection.change, rejection.reason) for rejection in written.rejected]
+            refused = [self._refused(rejection) for rejection in written.rejected]
             quarantine.put(connection, failed + refused, self._operation_id)
+        form = _form_before(self._plan)
+        self.items.extend(MigrationItem(row.run_id, form, Action.QUARANTINE, row.reason) for row in refused)
+        if self.known is not None:
+            self.known.wrote(written)
         self._count(changes, written, len(failed) + len(refused), tally)
 
-    def _refused(self, change: ContextChange, reason: str) -> Quarantined:
-        text = f"the database does not take {reason}"
-        self.items.append(MigrationItem(change.row.run_id, "", Action.QUARANTINE, text))
-        return Quarantined(change.row.run_id, self._plan.request.direction, text, fingerprint(change.row.text or b""))
+    def _refused(self, rejection: Rejection) -> Quarantined:
+        row, reason = rejection.change.row, f"the database does not take {rejection.reason}"
+        return Quarantined(row.run_id, self._plan.request.direction, reason, fingerprint(row.text or b""))
 
     def _count(self, changes: list[ContextChange], written: Written, quarantined: int, tally: Tally) -> None:
         self.converted += len(written.run_ids)
@@ -122,6 +163,8 @@ class Writer:
 
 class Rehearsal:
     """Counts what a writer would do, and names every row that it would convert."""
+
+    known: Known | None = None
 
     def __init__(self) -> None:
         self.converted = 0
@@ -139,6 +182,11 @@ class Rehearsal:
                 self.items.append(_item(decision, Action.CONVERT, None, len(large), size))
             elif decision.action is Action.QUARANTINE:
                 tally.newly_quarantined += 1
+
+
+def _form_before(plan: MigrationPlan) -> Form:
+    """The form of a context that was about to be converted."""
+    return Form.DESCRIPTORS if plan.request.direction is Direction.LEGACY else Form.LEGACY
 
 
 def _quarantined(decision: Decision, plan: MigrationPlan, reason: str | None) -> Quarantined:
