@@ -27,7 +27,9 @@ def speed(case: str, zenctx: Sequence[float], peer: Sequence[float], required: f
 
 def cost(case: str, zenctx: Sequence[float], peer: Sequence[float], required: float) -> Figure:
     """Compares processor time in seconds: how many times the time of its peer zenctx takes."""
-    return Figure(case, milliseconds(zenctx), milliseconds(peer), f"{median(zenctx) / median(peer):.2f}", f"at most {required:g}")
+    return Figure(
+        case, milliseconds(zenctx), milliseconds(peer), f"{median(zenctx) / median(peer):.2f}", f"at most {required:g}"
+    )
 
 
 def seconds(rounds: Sequence[float]) -> str:

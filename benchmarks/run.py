@@ -1,7 +1,7 @@
 """Measures zenctx side by side with what one would use instead, and prints the ratios. It judges nothing.
 
-    make bench                                    everything, some minutes
-    make bench ARGS="sqlite start --rows 5000"    some cases, fewer rows
+make bench                                    everything, some minutes
+make bench ARGS="sqlite start --rows 5000"    some cases, fewer rows
 """
 
 import argparse
@@ -19,7 +19,7 @@ CASES: dict[str, Case] = {
     "sqlite": lambda given: on_sqlite.migrate_sqlite(given.rows, given.rounds),
     "postgresql": lambda given: on_postgresql.migrate_and_memory(given.rows, given.rounds),
     "library": lambda given: on_library.contexts(given.rounds),
-    "large": lambda given: on_postgresql.large_values(LARGE_VALUES, LARGE_ROUNDS),
+    "large": lambda _given: on_postgresql.large_values(LARGE_VALUES, LARGE_ROUNDS),
 }
 
 

@@ -10,12 +10,13 @@ WORKFLOW_ID = "00000000-0000-4000-8000-000000000001"
 _SEED = 7
 _STATUSES = ("SUCCESS", "SUCCESS", "SUCCESS", "SUCCESS", "ERROR", "RUNNING")
 _FIRST = ("Anna", "Björn", "Chloé", "Dmitrij", "Emre", "Françoise", "Grzegorz", "Håkon", "Ivana", "Jürgen", "美咲")
-_LAST = ("Müller", "Nowak", "García", "O'Neill", "Šimić", "Þórsson", "Lefèvre", "Smith", "Weiß", "Yılmaz", "佐藤")
+_LAST = ("Müller", "Nowak", "García", "O'Neill", "Šimić", "Þórsson", "Lefèvre", "Smith", "Weiß", "Yılmaz", "佐藤")  # noqa: RUF001 - a real name
 _CITIES = ("Zürich", "Kraków", "Málaga", "Reykjavík", "Köln", "Leeds", "İzmir", "Gent", "東京", "Porto", "Austin")
-_WORDS = (
+_TEXT = (
     "the parcel could not be delivered because nobody was at home and the neighbour did not answer the door either "
     "so it waits at the depot until Friday where it may be fetched with the card that the driver has left behind"
-).split()
+)
+_WORDS = _TEXT.split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ def large_rows(count: int, characters: int) -> Iterator[SampleRow]:
     random = Random(_SEED)  # noqa: S311 - as above
     for row in rows(count):
         long = random.randbytes(characters // 2).hex()
-        yield SampleRow(row.run_id, row.status, row.started_at, row.ended_at, f'{{"a.output.n":1,"b.output.s":"{long}"}}')
+        yield SampleRow(
+            row.run_id, row.status, row.started_at, row.ended_at, f'{{"a.output.n":1,"b.output.s":"{long}"}}'
+        )
 
 
 def _context(random: Random, number: int) -> dict[str, object]:
@@ -65,7 +68,7 @@ def _context(random: Random, number: int) -> dict[str, object]:
         "http.output.headers": {"content-type": ["application/json"], "x-request-id": [f"{random.getrandbits(64):x}"]},
         "http.output.body": {"items": [_item(random) for _ in range(2)], "next": None, "total": price},
         "http.output.elapsed_ms": random.randrange(20, 900),
-        "transform.output.result": f"{_sentence(random, 6)}\n{first} in {city}: \"{price:.2f}\"",
+        "transform.output.result": f'{_sentence(random, 6)}\n{first} in {city}: "{price:.2f}"',
         "transform.output.lines": random.randrange(1, 9),
         "branch.output.taken": random.choice(("approve", "reject", "ask again")),
         "branch.output.score": random.random(),

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,7 @@ HEADROOM = 60
 
 LEGACY = b'{"deep": ' + nested(950, b"1.10") + b', "flat": {"a": [1, "x"]}, "wide": "' + b"y" * 100 + b'"}'
 TOO_DEEP = b'{"a":' + nested(100_000) + b"}"
+ENDLESS = b'{"a":' + b"[" * 100_000
 INVALID = b'{"a":' + nested(900, b"x") + b"}"
 RULES = StorageRules(engine_reads=EngineReads.PUBLISHED, memory_threshold=50)
 
@@ -41,8 +43,8 @@ def work() -> list[object]:
         canonical(LEGACY),
         redactor.redact(LEGACY),
         estimated_size(value.replace(b"1.10", b" 1.10 ")),
-        *(wrap_quickly(text, StorageRules()) for text in (LEGACY, TOO_DEEP, INVALID)),
-        *(count_evident_descriptors(text) for text in (LEGACY, TOO_DEEP, INVALID, wrapped)),
+        *(wrap_quickly(text, StorageRules()) for text in (LEGACY, TOO_DEEP, ENDLESS, INVALID)),
+        *(count_evident_descriptors(text) for text in (LEGACY, TOO_DEEP, ENDLESS, INVALID, wrapped)),
     ]
 
 
@@ -91,6 +93,20 @@ def test_another_recursion_limit_changes_nothing(usual: list[object], limit: int
     """A raised limit does not let text overflow the stack, a lowered one does not lose a context."""
     with recursion_limit(max(limit, frames() + HEADROOM)):
         assert work() == usual
+
+
+def test_the_small_stack_of_a_thread_is_enough(usual: list[object]) -> None:
+    """With no limit to speak of, only what is refused unread keeps text from overflowing the stack of the process."""
+    results: list[object] = []
+    before = threading.stack_size(512 * 1024)
+    try:
+        thread = threading.Thread(target=lambda: results.extend(work()))
+        with recursion_limit(1_000_000):
+            thread.start()
+            thread.join()
+    finally:
+        threading.stack_size(before)
+    assert results == usual
 
 
 def test_a_deep_stack_changes_nothing(usual: list[object]) -> None:

@@ -521,3 +521,11 @@ def test_without_files_a_stream_is_refused() -> None:
     """Rather than held in memory, however large it is."""
     with pytest.raises(RefusedError, match="there is no directory for files"):
         RuntimeContext().put_stream("key", [b"x"])
+
+
+def test_a_closed_context_is_not_taken_for_an_empty_one() -> None:
+    """After its block it has no values to save: saving it would empty the row of its run."""
+    with RuntimeContext() as context:
+        context.put("a", 1)
+    with pytest.raises(ReleasedError, match="closed"):
+        context.snapshot()

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from zenctx.database.engine import Database
+from tests.support.engine_schema import create_engine_schema
+from tests.support.rows import Rows
+from zenctx.database import revisions
+from zenctx.database.engine import Database, write_transaction
 from zenctx.database.url import parse_database_url
 
 
@@ -36,3 +39,29 @@ def sqlite(sqlite_url: str) -> Iterator[Database]:
     """Give an empty SQLite database to write to."""
     with opened(sqlite_url) as database:
         yield database
+
+
+@pytest.fixture
+def rows(database: Database) -> Rows:
+    """Give the runs of a database with the engine's tables and ours, on SQLite and then on PostgreSQL."""
+    return with_tables(database)
+
+
+@pytest.fixture
+def postgresql_rows(postgresql: Database) -> Rows:
+    """Give the runs of a PostgreSQL database with all tables."""
+    return with_tables(postgresql)
+
+
+@pytest.fixture
+def sqlite_rows(sqlite: Database) -> Rows:
+    """Give the runs of an SQLite database with all tables."""
+    return with_tables(sqlite)
+
+
+def with_tables(database: Database) -> Rows:
+    """Make the engine's tables and ours in an empty database."""
+    with database.connect() as connection, write_transaction(connection):
+        create_engine_schema(connection)
+    revisions.upgrade(database)
+    return Rows(database)

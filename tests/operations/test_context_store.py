@@ -342,6 +342,22 @@ def test_a_row_that_somebody_else_changed_is_not_overwritten(shelf: Shelf) -> No
     assert shelf.journal() == [("save_context", "refused", "refused")]
 
 
+def test_who_comes_second_may_find_files_gone(sqlite_shelf: Shelf) -> None:
+    """Whoever saved the run has the values; a context that is older has errors, and never overwrites them by less."""
+    sqlite_shelf.save(key=LONG)
+    second = sqlite_shelf.restored()
+    store = sqlite_shelf.store()
+    first = store.restore_context(sqlite_shelf.run_id)
+    store.save_context(sqlite_shelf.run_id, first)
+    with pytest.raises(DamagedFileError, match="is missing"):
+        second.get("key")
+    with pytest.raises(RefusedError):
+        store.save_context(sqlite_shelf.run_id, second)
+    with pytest.raises(ContextFailedError, match=r"'key': .* is missing"):
+        store.save_context(sqlite_shelf.run_id, second, replace_changed=True)
+    assert sqlite_shelf.values() == plain(first) == {"key": LONG}
+
+
 def test_a_change_of_the_state_alone_is_a_change(shelf: Shelf) -> None:
     """The values are the same, but somebody has read one of them."""
     context = shelf.save(key=1)

@@ -64,7 +64,7 @@ def test_a_run_paused_inside_a_loop_goes_on_in_another_process(world: World) -> 
 
 @contextmanager
 def saver(shelf: Shelf) -> Iterator[Callable[[int, float], list[str]]]:
-    """Start the process that starts those that save: call it with the saves and seconds that the next one has to live."""
+    """Start the process that starts those that save; call it with the saves and seconds that the next has to live."""
     with subprocess.Popen(
         command(shelf, "saves"), cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     ) as process:

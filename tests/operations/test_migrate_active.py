@@ -88,7 +88,7 @@ def test_include_active_takes_all(world: World) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "alive"), [(-60, True), (20, True), (25, False), (86_400, False)])
-def test_an_engine_is_alive_for_three_check_ins(world: World, seconds: int, alive: bool) -> None:  # noqa: FBT001
+def test_an_engine_is_alive_for_three_check_ins(world: World, seconds: int, alive: bool) -> None:
     """Whoever missed three of them is not; a clock that runs ahead is no reason to think so."""
     add_quartz(world)
     check_in(world, timedelta(seconds=seconds))

@@ -81,18 +81,20 @@ def test_exact_descriptors_said_to_be_legacy_come_back_too(world: World) -> None
     assert world.migrate(LEGACY, assume=LEGACY, runs=(run_id,)).report.exit_code == 0
 
 
-def test_said_to_be_descriptors_only_plain_values_are_wrapped(world: World) -> None:
-    """The entries that are descriptors stay as they are, beside new ones for the values that are not."""
+def test_said_to_be_descriptors_it_is_completed(world: World) -> None:
+    """Exact entries stay as they are, those that lack properties get them, plain values are wrapped."""
     mixed = world.rows.add(compact({"a": EXACT, "b": 5, "n": None}))
     half = world.rows.add(compact({"a": LOADABLE, "b": 5}))
     loadable = world.rows.add(compact(UNDECIDED["loadable throughout"]))
     world.rows.remember()
     outcome = world.migrate(assume=DESCRIPTORS, runs=(mixed, half, loadable))
-    assert (outcome.report.exit_code, outcome.report.summary.converted) == (0, 2)
+    assert (outcome.report.exit_code, outcome.report.summary.converted) == (0, 3)
     five = {**EXACT, "inlineValue": 5}
+    completed = {**EXACT, "size": -1, **LOADABLE}
     assert value_of(world, mixed) == spelled({"a": EXACT, "b": five, "n": None})
     assert value_of(world, half) == spelled({"a": LOADABLE, "b": five})
-    assert loadable not in world.rows.changed()
+    assert value_of(world, loadable) == spelled({"a": completed, "b": completed})
+    assert world.check().exit_code == 0
 
 
 def test_said_to_be_descriptors_they_are_unwrapped_once(world: World) -> None:
@@ -125,9 +127,9 @@ def test_a_converted_context_that_an_old_engine_mixed_is_not_wrapped_again(world
     text = json.loads(world.rows.text(run_id) or b"")
     world.rows.replace(run_id, compact({**text, "b": 2}))
     world.rows.remember()
-    for asked in ({}, {"assume": LEGACY, "runs": (run_id,)}):
-        assert world.migrate(**asked).actions == {run_id: "leave"}
-        assert world.rows.changed() == []
+    assert world.migrate().actions == {run_id: "leave"}
+    assert world.migrate(assume=LEGACY, runs=(run_id,)).actions == {run_id: "leave"}
+    assert world.rows.changed() == []
     assert world.migrate(assume=DESCRIPTORS, runs=(run_id,)).report.exit_code == 0
     assert world.migrate(LEGACY).report.exit_code == 0
     assert value_of(world, run_id) == spelled({"a": 1, "b": 2})

@@ -80,9 +80,7 @@ def test_a_change_between_reading_and_writing_stays(world: World, monkeypatch: p
 
 
 @pytest.mark.parametrize("to", ["null", "gone", "descriptors", "invalid"])
-def test_whatever_a_row_became_meanwhile_it_stays_that(
-    world: World, monkeypatch: pytest.MonkeyPatch, to: str
-) -> None:
+def test_whatever_a_row_became_meanwhile_it_stays_that(world: World, monkeypatch: pytest.MonkeyPatch, to: str) -> None:
     """Deleted, emptied, converted by somebody else: the writer leaves it, and its file is one that nobody names."""
     world.options = LARGE
     run_id = world.rows.add(compact({"a": VALUE}))
@@ -111,9 +109,7 @@ def hold_row(world: World, run_id: str, seconds: float) -> threading.Thread:
 
     def hold() -> None:
         with world.database.connect() as connection, write_transaction(connection):
-            connection.exec_driver_sql(
-                "update workflow_runs set context = '{\"new\": 2}' where id = %s", (run_id,)
-            )
+            connection.exec_driver_sql("update workflow_runs set context = '{\"new\": 2}' where id = %s", (run_id,))
             held.set()
             time.sleep(seconds)
 
@@ -143,9 +139,7 @@ def test_a_row_that_is_being_changed_is_waited_for(postgres_world: World, monkey
     migrate_beside_an_open_transaction(postgres_world, monkeypatch, 0.2)
 
 
-def test_a_row_that_is_held_for_longer_is_come_back_to(
-    postgres_world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_that_is_held_for_longer_is_come_back_to(postgres_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row lock that outlasts lock_timeout is tried again; the other rows do not wait for it for ever."""
     migrate_beside_an_open_transaction(postgres_world, monkeypatch, 1.2)
 
@@ -153,7 +147,9 @@ def test_a_row_that_is_held_for_longer_is_come_back_to(
 def test_what_an_engine_puts_back_is_converted_again(world: World) -> None:
     """An engine that saves a run which it loaded before the conversion: the next sweep finds the old form."""
     run_id = world.rows.add('{"a":1}')
-    outcome = world.migrate(progress=Recorder(lambda sweep: world.rows.replace(run_id, '{"a":2}') if sweep == 2 else None))
+    outcome = world.migrate(
+        progress=Recorder(lambda sweep: world.rows.replace(run_id, '{"a":2}') if sweep == 2 else None)
+    )
     assert (outcome.report.exit_code, outcome.report.summary.converted, outcome.report.summary.sweeps) == (0, 2, 3)
 
 

@@ -73,7 +73,7 @@ def start_and_kill(process: subprocess.Popen[str], dots: int, seconds: float) ->
 
 def kill_on_the_way(process: subprocess.Popen[str]) -> Iterator[str]:
     """Kill migrations again and again, each some batches further on than the one before; give what each one said."""
-    chance = random.Random()
+    chance = random.Random()  # noqa: S311 - moments to be killed at, nothing secret
     step, reached = 2 * (ROWS // BATCH_ROWS) // KILLS, 0
     for _ in range(KILLS):
         said = start_and_kill(process, reached + chance.randrange(step), chance.uniform(0, 0.02))

@@ -32,12 +32,11 @@ def test_deep_values_survive_both_ways(world: World, levels: int, reads: str) ->
 @pytest.mark.parametrize("levels", [1000, 6000, 100_000])
 def test_deeper_contexts_are_quarantined(world: World, levels: int) -> None:
     """One sentence without a value, the row as it was, the others converted; PostgreSQL itself has an end, too."""
-    try:
-        run_id = world.rows.add(nested(levels))
-    except DataError as error:
-        assert levels == 100_000
-        assert "nested so deeply" in error.message
+    if levels > 6000 and not world.rows.is_sqlite:
+        with pytest.raises(DataError, match="nested so deeply"):
+            world.rows.add(nested(levels))
         return
+    run_id = world.rows.add(nested(levels))
     other = world.rows.add('{"a":1}')
     world.rows.remember()
     outcome = world.migrate()

@@ -42,9 +42,7 @@ def finish_and_compare(world: World) -> None:
 
 @pytest.mark.parametrize("call", ["write", "fsync", "link", "mkdir"])
 @pytest.mark.parametrize("uses", [0, 1, 7])
-def test_a_full_disk_stops_the_migration(
-    world: World, monkeypatch: pytest.MonkeyPatch, call: str, uses: int
-) -> None:
+def test_a_full_disk_stops_the_migration(world: World, monkeypatch: pytest.MonkeyPatch, call: str, uses: int) -> None:
     """At whatever step: the directory is named, no row names a file that is not whole, and the rest is done later."""
     add_small_and_large(world)
     real, left = getattr(os, call), iter(range(uses))
@@ -137,7 +135,10 @@ def test_a_copy_of_the_directory_is_the_store(world: World) -> None:
     add_small_and_large(world)
     world.migrate()
     world.store.rename(world.folder / "elsewhere")
-    world.options |= {"persistent-file-dir": str(world.folder / "elsewhere"), "locator-root": "./data/context-files/persistent"}
+    world.options |= {
+        "persistent-file-dir": str(world.folder / "elsewhere"),
+        "locator-root": "./data/context-files/persistent",
+    }
     assert world.verify()[0].exit_code == 0
     assert world.migrate(LEGACY).report.exit_code == 0
     assert world.rows.changed() == []

@@ -45,8 +45,9 @@ def place_of(descriptor: dict[str, Any]) -> str:
 def content_of(world: World, descriptor: dict[str, Any]) -> bytes:
     """Give the bytes of a value that is not in the row as it is."""
     if descriptor["locator"] is None:
-        return base64.b64decode(descriptor["inlineValue"], validate=True)
-    return (world.folder / descriptor["locator"]).read_bytes()
+        return base64.b64decode(str(descriptor["inlineValue"]), validate=True)
+    file: Path = world.folder / str(descriptor["locator"])
+    return file.read_bytes()
 
 
 def as_stored(world: World, key: str) -> bytes:

@@ -23,7 +23,6 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-
 def examples(count: int) -> settings:
     """So many examples; one world for all of them, which each one empties."""
     return settings(max_examples=count, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -56,7 +56,9 @@ def test_jsonb_that_is_no_object_is_quarantined(postgres_world: World, content: 
     assert postgres_world.rows.changed() == []
 
 
-@pytest.mark.parametrize("run_id", ["run-1", "", "3F2504E0-4F89-41D3-9A0C-0305E82C3301", "3f2504e04f8941d39a0c0305e82c3301"])
+@pytest.mark.parametrize(
+    "run_id", ["run-1", "", "3F2504E0-4F89-41D3-9A0C-0305E82C3301", "3f2504e04f8941d39a0c0305e82c3301"]
+)
 def test_a_run_whose_id_is_no_uuid_is_quarantined(sqlite_world: World, run_id: str) -> None:
     """What was converted could not be recorded for it; where nothing is to be converted, it does not matter."""
     sqlite_world.rows.add('{"a":1}', run_id=run_id)
@@ -128,7 +130,11 @@ def test_a_rehearsal_quarantines_nothing(sqlite_world: World) -> None:
     assert sqlite_world.quarantined() == []
 
 
-REFUSED = ("22003", "a number of that size"), ("54000", "a value of that size or shape"), ("P0001", "a trigger of its own")
+REFUSED = (
+    ("22003", "a number of that size"),
+    ("54000", "a value of that size or shape"),
+    ("P0001", "a trigger of its own"),
+)
 
 
 def refuse(world: World, state: str, *, keys: Sequence[str]) -> None:

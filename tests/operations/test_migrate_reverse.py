@@ -136,14 +136,14 @@ def test_a_pipe_is_not_waited_for(sqlite_world: World) -> None:
 
 
 @pytest.mark.parametrize("inline", [False, True])
-def test_bytes_that_are_no_json_need_a_decision(world: World, inline: bool) -> None:  # noqa: FBT001
+def test_bytes_that_are_no_json_need_a_decision(world: World, inline: bool) -> None:
     """They are quarantined with the option that takes them as base64 text, which then does so by itself."""
     run_id, _, _ = converted(world)
     raw = world.store / run_id / "raw.bin"
     raw.write_bytes(RAW)
     locator = f"./data/context-files/persistent/{run_id}/raw.bin"
     encoded = base64.b64encode(RAW).decode()
-    place = {"locator": None, "inlineValue": encoded} if inline else {"locator": locator}
+    place: dict[str, str | int | None] = {"locator": None, "inlineValue": encoded} if inline else {"locator": locator}
     world.rows.replace(run_id, compact({"raw": FILE | {"size": len(RAW)} | place}))
     world.rows.remember()
     outcome = world.migrate(LEGACY)
@@ -209,7 +209,7 @@ def test_a_value_past_the_size_of_a_row_is_not_read(sqlite_world: World) -> None
     sqlite_world.rows.replace(run_id, compact({"a": {**descriptor, "size": size, "checksum": None}}))
     sqlite_world.rows.remember()
     outcome = sqlite_world.migrate(LEGACY)
-    assert "larger than a value" in (outcome.reasons[run_id] or "")
+    assert "more than 268,435,455 bytes" in (outcome.reasons[run_id] or "")
     assert sqlite_world.rows.changed() == []
 
 

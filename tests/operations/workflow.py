@@ -2,13 +2,14 @@
 
 python -m tests.operations.workflow URL FOLDER RUN PHASE     (PHASE: begin, finish or saves)
 
-With `saves` it says "ready", then for each line that it reads it starts a process that says its number and saves without
-end.
+With `saves` it says "ready", then for each line that it reads it starts a process, which says its number and saves
+without end.
 """
 
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.operations.stores import noise
@@ -107,7 +108,15 @@ def start(url: str, folder: str, run_id: str, phase: str) -> None:
     """Run one phase."""
     settings = load_settings({"db": url}, config_file=None, environ={}, cwd=Path(folder))
     with ContextStore.open(settings, engine_reads=EngineReads.PUBLISHED) as store:
-        {"begin": begin, "finish": finish, "save": save, "look": ContextStore.restore_context}[phase](store, run_id)
+        PHASES[phase](store, run_id)
+
+
+PHASES: dict[str, Callable[[ContextStore, str], object]] = {
+    "begin": begin,
+    "finish": finish,
+    "look": ContextStore.restore_context,
+    "save": save,
+}
 
 
 def main(url: str, folder: str, run_id: str, phase: str) -> None:

@@ -52,7 +52,9 @@ class World:
     @property
     def settings(self) -> Settings:
         """The settings as the options say."""
-        return load_settings({"db": "sqlite:///unused.db", **self.options}, config_file=None, environ={}, cwd=self.folder)
+        return load_settings(
+            {"db": "sqlite:///unused.db", **self.options}, config_file=None, environ={}, cwd=self.folder
+        )
 
     @property
     def store(self) -> Path:

@@ -8,7 +8,7 @@ _LITERALS = ["null", "true", "false", "0", "-0", "0.00", "1.10", "1.0E7", "1e400
 _EXPONENTS = ["", "", "e0", "E5", "e+07", "E-12", "e300", "e-300"]
 _ESCAPES = {"/": "\\/", "\u00e9": "\\u00E9", "\u2028": "\\u2028", "\U0001f680": "\\uD83D\\uDE80", "a": "\\u0061"}
 
-characters = st.characters(exclude_categories=("Cs",))
+characters = st.characters(exclude_categories=["Cs"])
 _texts = st.text(characters, max_size=20)
 
 
@@ -21,7 +21,7 @@ numbers = st.builds(_number, st.integers() | st.integers(-(10**60), 10**60), _fr
 """Numbers: digits of any length, perhaps a fraction with zeros at either end, perhaps an exponent in any spelling."""
 
 
-def _spelled(text: str, escaped: bool, ascii_only: bool) -> str:  # noqa: FBT001 - drawn, never written
+def _spelled(text: str, escaped: bool, ascii_only: bool) -> str:
     def spell(character: str) -> str:
         usual = json.dumps(character, ensure_ascii=ascii_only)[1:-1]
         return _ESCAPES.get(character, usual) if escaped else usual
@@ -42,7 +42,8 @@ def objects(values: st.SearchStrategy[str], max_size: int = 4) -> st.SearchStrat
 
 
 def _object(members: list[tuple[str, bool, bool, str]]) -> str:
-    return "{" + ",".join(f"{_spelled(*name)}:{value}" for *name, value in members) + "}"
+    spelled = [f"{_spelled(name, escaped, ascii_only)}:{value}" for name, escaped, ascii_only, value in members]
+    return "{" + ",".join(spelled) + "}"
 
 
 def _array(items: list[str]) -> str:

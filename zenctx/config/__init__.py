@@ -5,8 +5,8 @@ one, `settings` puts them together; `urls` masks passwords.
 """
 
 from zenctx.config.options import OPTIONS, Option
-from zenctx.config.settings import Settings, load_settings
+from zenctx.config.settings import DEFAULT, Settings, load_settings
 from zenctx.config.urls import mask_url
 from zenctx.config.values import Directory
 
-__all__ = ["OPTIONS", "Directory", "Option", "Settings", "load_settings", "mask_url"]
+__all__ = ["DEFAULT", "OPTIONS", "Directory", "Option", "Settings", "load_settings", "mask_url"]

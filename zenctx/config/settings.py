@@ -1,5 +1,6 @@
 """The settings of one run of zenctx: read from every source, checked, each with its origin."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os.path import normpath
@@ -16,6 +17,8 @@ from zenctx.context.rules import EngineReads, FileStrategy, OnMissing, StorageRu
 from zenctx.errors import SettingsError
 
 T = TypeVar("T")
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 DEFAULT = "default"
 DATABASE_NAME = "zenctx.db"
@@ -72,14 +75,21 @@ class Settings:
 
 
 def load_settings(
-    options: Mapping[str, str], *, config_file: Path | None, environ: Mapping[str, str], cwd: Path
+    options: Mapping[str, str] = _NONE,
+    *,
+    config_file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Settings:
     """Reads the settings: options by setting name, then variables, then the settings file, then defaults.
 
-    `config_file` is the file named on the command line, `cwd` the absolute working directory. Creates nothing. Raises
+    `config_file` is the file named on the command line; `environ` and `cwd` (absolute) are the process's own unless
+    they are given. Creates nothing. Raises
     SettingsError for a file that cannot be read, an unknown name, a value out of range, or values that contradict
     each other.
     """
+    environ = os.environ if environ is None else environ
+    cwd = Path.cwd() if cwd is None else cwd
     path = find_file(config_file, cwd)
     layers = (
         from_file(path) if path is not None else {},

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from zenctx.context.convert import MAX_MEMORY_DEPTH
-from zenctx.context.descriptor import SizeInBytes
+from zenctx.context.descriptor import SizeInBytes, may_be_descriptor
 from zenctx.context.estimate import FIXED_SIZES, MAX_NUMBER_CHARACTERS, may_hold_long_number, utf16_units
 from zenctx.context.rawjson import MAX_DEPTH, compact_length
 from zenctx.context.rules import StorageRules
@@ -57,6 +57,8 @@ class _Layout:
         spelled = [_encode(name) for name in names]
         self.length = sum(map(len, spelled)) + 2 * len(spelled) + 1
         """The bytes of a compact row that belong to no value: its names, and each of `{:,:,:}`."""
+        self.has_odd_names = any(b"\\u" in spelling for spelling in spelled)
+        """Whether a name holds control characters, which have several spellings of the same length."""
         self._names = [spelling.replace(b"%", b"%%") for spelling in spelled]
 
     @cached_property
@@ -81,22 +83,23 @@ class _Layout:
 def wrap_quickly(text: bytes, rules: StorageRules) -> bytes | None:
     """Gives the descriptors of a legacy row whose values all stay in MEMORY; None where that is not evident."""
     # Twice the row's bytes bounds the estimate of every value in it.
-    if len(text) > MAX_ROW_BYTES or 2 * len(text) > rules.memory_threshold or not _is_evidently_plain(text):
+    if len(text) > MAX_ROW_BYTES or 2 * len(text) > rules.memory_threshold or not _is_evidently_sound(text):
         return None
     try:
         decoded = _VALUES.decode(text)
     except (RecursionError, msgspec.MsgspecError):
         return None
-    if not decoded:
-        return None
     layout = _layout(tuple(decoded), len(text))
+    if not decoded or layout.has_odd_names:
+        return None
     joined = _NO_JSON.join(decoded.values())
     values = joined.split(_NO_JSON)
     # To decode and spell again can only shorten this text: by blanks, by a name that stands twice, by an escape that
-    # need not be. So where nothing is shorter nothing was lost, and every name is spelled as it was.
+    # need not be (but for odd names). So where nothing is shorter nothing was lost, and names are spelled as they were.
     if layout.length + len(joined) - len(values) + 1 != len(text) and layout.values_like_jsonb % tuple(values) != text:
         return None
-    sizes = _sizes(values, are_strings_plain=text.isascii() and b"\\" not in text)
+    is_escaped = b"\\" in text
+    sizes = _sizes(values, are_strings_plain=not is_escaped and text.isascii(), is_escaped=is_escaped)
     return None if sizes is None else layout.memory % _by_turns(sizes, values)
 
 
@@ -131,15 +134,6 @@ def _layout(names: tuple[str, ...], length: int) -> _Layout:
 _remembered_layout = lru_cache(maxsize=256)(_Layout)
 
 
-def _is_evidently_plain(text: bytes) -> bool:
-    """No entry can be a descriptor, also by escapes in a name, and nothing is wrong with the text."""
-    if b"\\" in text and b"\\u" in text:
-        return False
-    if b'"type"' in text and (b'"inlineValue"' in text or b'"locator"' in text):
-        return False
-    return _is_evidently_sound(text)
-
-
 def _is_evidently_sound(text: bytes) -> bool:
     try:
         check_utf8(text)
@@ -149,8 +143,8 @@ def _is_evidently_sound(text: bytes) -> bool:
     return len(text) <= 2 * MAX_DEPTH or not deeper_than(text, MAX_DEPTH)
 
 
-def _sizes(values: Sequence[bytes], *, are_strings_plain: bool) -> list[int] | None:
-    """Gives the estimated size of each value; None if one of them may not fit MEMORY."""
+def _sizes(values: Sequence[bytes], *, are_strings_plain: bool, is_escaped: bool) -> list[int] | None:
+    """Gives the estimated size of each value; None if one may not fit MEMORY, or may be a descriptor already."""
     sizes: list[int] = []
     for value in values:
         first = value[0]
@@ -161,6 +155,8 @@ def _sizes(values: Sequence[bytes], *, are_strings_plain: bool) -> list[int] | N
             return None
         elif first in FIXED_SIZES:
             sizes.append(FIXED_SIZES[first])
+        elif (b'"type"' in value or (is_escaped and b"\\u" in value)) and may_be_descriptor(value):
+            return None
         else:
             sizes.append(compact_length(value))
     return sizes

@@ -59,6 +59,7 @@ class RuntimeContext:
         """The values that were not to be had when it was restored, and that another value, or none, stands in for."""
         state = state or RuntimeState()
         # Decisions are made under the lock; encoding, reading and deleting files happen outside of it.
+        self._closed = False
         self._lock = threading.RLock()
         self._values: dict[str, RefValue] = {}
         self._pending: dict[str, RefValue] = {}
@@ -284,8 +285,14 @@ class RuntimeContext:
     # As a whole
 
     def snapshot(self) -> tuple[dict[str, RefValue], RuntimeState]:
-        """Gives values and state as of one moment. The values stay this context's to release."""
+        """Gives values and state as of one moment. The values stay this context's to release.
+
+        Raises ReleasedError after the end of the context's `with` block: it has no values any more, and to save it
+        would empty the row of its run.
+        """
         with self._lock:
+            if self._closed:
+                raise ReleasedError("the context was closed: its values are released")
             values = dict(self._values)
             return values, RuntimeState(
                 consumers=self._consumers.plain(),
@@ -371,6 +378,7 @@ class RuntimeContext:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed = True
         try:
             self.clear()
         except ZenctxError as left:

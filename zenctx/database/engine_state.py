@@ -74,10 +74,13 @@ def pending_retries(connection: Connection, run_ids: Sequence[str]) -> frozenset
 def last_signs(connection: Connection, run_ids: Sequence[str]) -> dict[str, datetime]:
     """Gives the latest time at which a node of each of some runs began or ended; runs without one are absent.
 
-    There may be no index that helps: ask for few runs, and only where it matters.
+    Where they may not be read, each run may have had one just now. There may be no index that helps: ask for few runs,
+    and only where it matters.
     """
-    if not run_ids or not can_read(connection, "node_executions"):
+    if not run_ids or not has_table(connection, "node_executions"):
         return {}
+    if not can_read(connection, "node_executions"):
+        return dict.fromkeys(run_ids, database_time(connection))
     run, started, ended = (node_executions.c[name] for name in ("workflow_run_id", "started_at", "ended_at"))
     query = select(run, started, ended).where(run.in_(run_ids))
     latest: dict[str, datetime] = {}

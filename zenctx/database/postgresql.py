@@ -105,9 +105,7 @@ def write_batch(connection: Connection, changes: Sequence[ContextChange], descri
     middle = len(changes) // 2
     first = write_batch(connection, changes[:middle], description)
     second = write_batch(connection, changes[middle:], description)
-    return Written(
-        first.run_ids + second.run_ids, first.rejected + second.rejected, first.versions + second.versions
-    )
+    return Written(first.run_ids + second.run_ids, first.rejected + second.rejected, first.versions + second.versions)
 
 
 def _update(connection: Connection, changes: Sequence[ContextChange], description: str) -> Written:

@@ -11,6 +11,7 @@ from typing import Self
 from zenctx.errors import StoreError
 
 _TABLE = "create table files (name text primary key, held integer not null default 0) without rowid"
+_HOLD = "insert into files values (?, 1) on conflict (name) do update set held = held + 1 returning held"
 _CHUNK = 1000
 
 
@@ -33,15 +34,19 @@ class FileList:
                 count += 1
             self._connection.execute("commit")
         except sqlite3.Error as error:
-            raise StoreError(f"the list of files does not fit the temporary directory: {error}") from None
+            raise _no_room(error) from None
         return count
 
     def hold(self, name: str) -> int:
-        """Marks a name as held, if it is in the list; gives how often it was marked by now (0: not in the list)."""
-        row = self._connection.execute(
-            "update files set held = held + 1 where name = ? returning held", (name,)
-        ).fetchone()
-        return 0 if row is None else int(row[0])
+        """Marks a name as held, whether it was taken in or not; gives how often it was marked by now.
+
+        Raises StoreError where there is no room for temporary files.
+        """
+        try:
+            (held,) = self._connection.execute(_HOLD, (name,)).fetchone()
+        except sqlite3.Error as error:
+            raise _no_room(error) from None
+        return int(held)
 
     def free(self) -> Iterator[str]:
         """Yields the names that nobody holds, in order."""
@@ -56,3 +61,7 @@ class FileList:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+
+
+def _no_room(error: sqlite3.Error) -> StoreError:
+    return StoreError(f"the list of files does not fit the temporary directory: {error}")

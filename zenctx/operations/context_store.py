@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Self
 
-from zenctx.config import Settings
+from zenctx.config import DEFAULT, Settings
 from zenctx.context.counters import Failure, Stage, ValueCounters
 from zenctx.context.descriptor import UNKNOWN_SIZE, RefValueDescriptor
 from zenctx.context.factory import RefValueFactory
@@ -58,13 +58,16 @@ class ContextStore:
         self.counters = ValueCounters()
 
     @classmethod
-    def open(cls, settings: Settings, *, engine_reads: EngineReads = EngineReads.ALL) -> Self:
-        """Opens the database and the directories of the settings; `engine_reads` counts, not the setting of that name.
+    def open(cls, settings: Settings, *, engine_reads: EngineReads | None = None) -> Self:
+        """Opens the database and the directories of the settings.
 
+        `engine_reads` counts, else the setting of that name where somebody set it, else an engine that decodes base64.
         Raises SetupError where they cannot be used, RefusedError where persistence is switched off.
         """
         require_persistence(settings)
-        rules = replace(settings.storage_rules(), engine_reads=engine_reads)
+        was_set = settings.origins["engine-reads"] != DEFAULT
+        reads = engine_reads or (settings.engine_reads if was_set else EngineReads.ALL)
+        rules = replace(settings.storage_rules(), engine_reads=reads)
         files = LocalTemporaryFiles(settings.file_storage_dir.path, settings.temp_file_prefix)
         return cls(
             Database.open(settings.db, read_only=False),
@@ -101,8 +104,9 @@ class ContextStore:
                     return save.run(values, state)
 
     def restore_context(self, run_id: str, *, on_missing: OnMissing | None = None) -> RuntimeContext:
-        """Restores the context of a run: values equal to those saved, consumers, aliases and loops.
+        """Restores the context of a run: values equal to those saved as JSON, consumers, aliases and loops.
 
+        It is for one to go on with: of two who do, the second to save is refused, and finds files of its values gone.
         `on_missing` decides about values whose file is gone: FAIL names them all; else they are skipped, null or empty,
         and named by the context's `missing`. A legacy context is restored, too. Raises NotFoundError,
         ContextFailedError naming every value that cannot be had, DataError for a context that is mixed, ambiguous or

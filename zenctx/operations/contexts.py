@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 
 from zenctx.config import Settings
 from zenctx.context.convert import BytesAs, unwrap_entry
@@ -37,7 +38,9 @@ class LoadedContext:
             if entry.member.name == key:
                 return entry
         near = get_close_matches(key, [entry.member.name for entry in self.found.entries], 1)
-        hint = f"did you mean {self.redactor.redact_text(near[0])!r}?" if near else f"'zenctx inspect {self.row.run_id}' lists the keys"
+        hint = f"'zenctx inspect {self.row.run_id}' lists the keys"
+        if near:
+            hint = f"did you mean {self.redactor.redact_text(near[0])!r}?"
         raise NotFoundError(f"run {self.row.run_id} has no key {key!r}", hint=hint)
 
     def plain(self, entry: Entry) -> bytes:
@@ -68,10 +71,8 @@ def load(database: Database, connection: Connection, settings: Settings, run_id:
 
 def _plain_member(entry: Entry, live: LiveFiles) -> Member | None:
     """The member with its plain value; None where that is in a large file, or nowhere."""
-    descriptor = entry.descriptor
-    if descriptor is not None and descriptor.type is DescriptorType.FILE and descriptor.size > MAX_READ_FOR_SECRETS:
-        return None
+    read = partial(live.read, limit=MAX_READ_FOR_SECRETS)
     try:
-        return entry.member._replace(value=unwrap_entry(entry, live.read, BytesAs.BASE64))
+        return entry.member._replace(value=unwrap_entry(entry, read, BytesAs.BASE64))
     except ZenctxError:
         return None

@@ -97,15 +97,15 @@ def bind_directory(database: Database, settings: Settings, *, replace: bool) -> 
         bound = bound_store(connection)
         connection.rollback()
         found = live.store.read_id()
-        if bound is not None and found != bound.store_id:
-            if not replace:
-                raise RefusedError(
-                    f"the database is bound to the store {bound.store_id}, last seen at {bound.location}",
-                    hint="--replace binds it to the configured directory all the same",
-                )
-            unbind_store(connection, bound.store_id)
+        if bound is not None and found != bound.store_id and not replace:
+            raise RefusedError(
+                f"the database is bound to the store {bound.store_id}, last seen at {bound.location}",
+                hint="--replace binds it to the configured directory all the same",
+            )
         live.store.prepare()
         store_id = live.store.create_id()
+        if bound is not None and bound.store_id != store_id:
+            unbind_store(connection, bound.store_id)
         bind(connection, BoundKind.STORE, store_id, str(live.store.root))
     summary = BindingSummary(database.description, store_id, str(live.store.root))
     message = f"The database is bound to the store {store_id} at {live.store.root}"

@@ -84,7 +84,7 @@ def _make_directory(directory: Path) -> None:
         if any(directory.iterdir()):
             raise RefusedError(f"the directory {directory} is not empty", hint="name a new one, or remove it first")
     except FileExistsError:
-        raise RefusedError(f"{directory} is a file", hint="name a new directory") from None
+        raise RefusedError(f"there is a file named {directory}", hint="name a new directory") from None
     except OSError as error:
         raise StoreError(f"the directory {directory} cannot be made: {error.strerror}") from None
 

@@ -104,7 +104,12 @@ def inspect(
         on_item(item)
         hidden += item.hidden
         problems += item.reason is not None
-    return _report(context, hidden, problems)
+    return _report(context, hidden, problems, _mask(context, show_secrets=show_secrets))
+
+
+def _mask(context: LoadedContext, *, show_secrets: bool) -> Callable[[str | None], str | None]:
+    """What is done to a text that may name keys, and keys may hold secrets."""
+    return lambda text: text if show_secrets or text is None else context.redactor.redact_text(text)
 
 
 def inspect_key(
@@ -136,21 +141,26 @@ def _described(context: LoadedContext, entry: Entry, *, show_secrets: bool) -> E
     secret = not show_secrets and context.redactor.hides_key(key)
     checksum, reason = _state(context, entry)
     locator = descriptor.locator if descriptor else None
+    path = _path(context, locator)
+    mask = _mask(context, show_secrets=show_secrets)
+    if mask(key) != key:
+        # The name of a file begins with what is left of its key.
+        locator, path, reason = locator and MASK, path and MASK, reason and MASK
     return EntryItem(
         run_id=context.row.run_id,
-        key=key if show_secrets else context.redactor.redact_text(key),
+        key=mask(key) or "",
         fit=entry.fit,
         descriptor_type=descriptor.type if descriptor else None,
         json_type=_json_type(entry),
-        media_type=descriptor.media_type if descriptor else None,
+        media_type=mask(descriptor.media_type) if descriptor else None,
         size=descriptor.size if descriptor else len(entry.member.value),
         storage=_storage(descriptor),
         checksum=checksum,
         reserved=is_reserved(key),
         hidden=secret,
-        locator=locator,
-        path=_path(context, locator),
-        reason=reason,
+        locator=mask(locator),
+        path=mask(path),
+        reason=mask(reason),
         preview=None if secret else _preview(context, entry, show_secrets=show_secrets),
     )
 
@@ -211,21 +221,24 @@ def _preview(context: LoadedContext, entry: Entry, *, show_secrets: bool) -> str
     return text if len(text) <= PREVIEW_CHARACTERS else text[: PREVIEW_CHARACTERS - 1] + "…"
 
 
-def _report(context: LoadedContext, hidden: int, problems: int) -> InspectReport:
+def _report(
+    context: LoadedContext, hidden: int, problems: int, mask: Callable[[str | None], str | None]
+) -> InspectReport:
     row, found = context.row, context.found
+    reason = mask(found.reason)
     wrong = problems > 0 or found.form in (Form.INVALID, Form.AMBIGUOUS, Form.MIXED)
     summary = InspectSummary(
         run_id=row.run_id,
         workflow_id=row.workflow_id,
         status=row.status,
         form=found.form,
-        reason=found.reason,
+        reason=reason,
         keys=len(found.entries),
         bytes=len(row.text or b""),
         hidden=hidden,
         problems=problems,
     )
-    because = f" ({found.reason})" if found.reason else ""
+    because = f" ({reason})" if reason else ""
     keys = f"{len(found.entries):,} {'key' if len(found.entries) == 1 else 'keys'}"
     message = f"Run {row.run_id}, {row.status}: {keys}, form {found.form}{because}"
     step = _what_to_do(summary) if wrong else "--show-secrets shows the hidden values" if hidden else None

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os import SEEK_END
 from typing import BinaryIO
 
 from zenctx.config import Settings
@@ -43,29 +44,30 @@ class LiveFiles:
         """Opens the file that a descriptor names; raises as `Locators.open` does."""
         return self.locators.open(descriptor.locator or "")
 
-    def read(self, descriptor: RefValueDescriptor) -> bytes:
+    def read(self, descriptor: RefValueDescriptor, limit: int = MAX_LEGACY_BYTES) -> bytes:
         """Reads the file of a descriptor, its size and checksum compared.
 
         Raises DamagedFileError for a file that is missing, short, long or altered, LocatorRefusedError for a locator
-        that leaves the directories, InvalidDescriptorError for more bytes than a value in the database can have.
+        that leaves the directories, InvalidDescriptorError for more than `limit` bytes (as many as a value in the
+        database can have).
         """
         with self.open(descriptor) as file:
-            content = file.read(MAX_LEGACY_BYTES + 1)
-        if len(content) > MAX_LEGACY_BYTES:
-            raise InvalidDescriptorError(
-                f"the file {descriptor.locator!r} is larger than a value in the database can be"
-            )
+            is_large = file.seek(0, SEEK_END) > limit
+            file.seek(0)
+            content = b"" if is_large else file.read(limit + 1)
+        if is_large or len(content) > limit:
+            raise InvalidDescriptorError(f"the file {descriptor.locator!r} has more than {limit:,} bytes")
         check_content(descriptor, len(content), sha256_checksum(content))
         return content
 
 
-def check_content(descriptor: RefValueDescriptor, size: int, checksum: str) -> None:
-    """Raises DamagedFileError unless content of this size and checksum is what a descriptor says."""
+def check_content(descriptor: RefValueDescriptor, size: int, checksum: str | None) -> None:
+    """Raises DamagedFileError unless content of this size and checksum (None: not known) is what a descriptor says."""
     if descriptor.size not in (UNKNOWN_SIZE, size):
         raise DamagedFileError(
             f"the file {descriptor.locator!r} has {size} bytes, its descriptor says {descriptor.size}"
         )
-    if compare_checksum(descriptor.checksum, checksum) is ChecksumState.MISMATCH:
+    if checksum is not None and compare_checksum(descriptor.checksum, checksum) is ChecksumState.MISMATCH:
         raise DamagedFileError(f"the file {descriptor.locator!r} does not have the checksum of its descriptor")
 
 

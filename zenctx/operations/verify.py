@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from os import SEEK_END
 
 from zenctx.config import Settings
-from zenctx.context.descriptor import UNKNOWN_SIZE, DescriptorType, RefValueDescriptor
+from zenctx.context.descriptor import DescriptorType, RefValueDescriptor
 from zenctx.context.forms import Detection, Entry, Form, detect
 from zenctx.context.quick import count_evident_descriptors
 from zenctx.database import runs
@@ -19,7 +21,14 @@ from zenctx.database.engine import Connection, Database
 from zenctx.database.rows import BatchLimits, RunRow, Selection
 from zenctx.database.scratch import FileList
 from zenctx.database.store_binding import bound_store
-from zenctx.errors import DamagedFileError, InvalidDescriptorError, LocatorRefusedError, StoreError, ZenctxError
+from zenctx.errors import (
+    DamagedFileError,
+    InvalidDescriptorError,
+    LocatorRefusedError,
+    NotFoundError,
+    StoreError,
+    ZenctxError,
+)
 from zenctx.operations.live_files import LiveFiles, check_content, digest, live_files
 from zenctx.operations.progress import SILENT, Progress
 from zenctx.store.base import EntryKind
@@ -112,7 +121,7 @@ def verify(
         selection = runs.normalised(database, request.selection)
         runs.require(database, connection, selection.run_ids)
         listed = stack.enter_context(FileList())
-        work = _Verification(request, live_files(settings), listed, on_item)
+        work = _Verification(request, live_files(settings), listed, on_item, partial(_text, database, connection))
         if request.includes_store:
             work.check_binding(_bound_id(connection))
             work.list_store()
@@ -133,11 +142,27 @@ def _bound_id(connection: Connection) -> str | None:
     return bound.store_id if bound else None
 
 
+def _text(database: Database, connection: Connection, run_id: str) -> bytes | None:
+    """The context of a run as it is now; None, too, where the run is gone."""
+    try:
+        return runs.read_run(database, connection, run_id).text
+    except NotFoundError:
+        return None
+
+
 class _Verification:
     """The state of one verification: what was counted, and where findings go."""
 
-    def __init__(self, request: VerifyRequest, live: LiveFiles, listed: FileList, on_item: OnFinding) -> None:
+    def __init__(
+        self,
+        request: VerifyRequest,
+        live: LiveFiles,
+        listed: FileList,
+        on_item: OnFinding,
+        read_again: Callable[[str], bytes | None],
+    ) -> None:
         self._request = request
+        self._read_again = read_again
         self._live = live
         self._listed = listed
         self._on_item = on_item
@@ -202,6 +227,10 @@ class _Verification:
         try:
             self._check_file(descriptor)
         except ZenctxError as error:
+            if isinstance(error, DamagedFileError) and self._read_again(row.run_id) != row.text:
+                reason = "the context was changed while it was verified: verify it again"
+                self._find(Severity.NOTICE, "changed", reason, run_id=row.run_id, key=entry.member.name)
+                return
             kind = _kind(error)
             path = self._path(descriptor.locator)
             self._find(
@@ -218,7 +247,8 @@ class _Verification:
         locator = descriptor.locator or ""
         located = self._live.locators.resolve(locator)
         self._files += 1
-        if located.root == "persistent" and self._listed.hold(located.name) > 1:
+        # Names in the other directory stand apart from those that were listed.
+        if self._listed.hold(located.name if located.root == "persistent" else f"{located.root}:/{located.name}") > 1:
             raise InvalidDescriptorError(
                 f"the file {locator!r} is named by another descriptor, too, and the engine deletes it with the first"
             )
@@ -227,10 +257,8 @@ class _Verification:
                 size, checksum = digest(file)
                 self._bytes += size
                 check_content(descriptor, size, checksum)
-            elif descriptor.size not in (UNKNOWN_SIZE, size := file.seek(0, 2)):
-                raise DamagedFileError(
-                    f"the file {locator!r} has {size:,} bytes, its descriptor says {descriptor.size:,}"
-                )
+            else:
+                check_content(descriptor, file.seek(0, SEEK_END), None)
 
     def report_unreferenced(self) -> None:
         """Names the files that were listed and that no row holds."""

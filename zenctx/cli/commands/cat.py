@@ -39,7 +39,7 @@ def cat(
 
     if invocation.format is not Format.TABLE:
         raise UsageError(
-            f"cat writes the bytes as they are, not as {invocation.format}",
+            f"'zenctx cat' writes the bytes as they are, not as {invocation.format}",
             hint="'zenctx inspect RUN KEY --json' puts the value into a document",
         )
     settings = invocation.settings

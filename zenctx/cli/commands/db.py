@@ -96,7 +96,9 @@ def sql(
     from zenctx.operations import db as operation
 
     if "db" in invocation.sources.given:
-        raise UsageError("db sql opens no database", hint="--dialect says which kind of database the SQL is for")
+        raise UsageError(
+            "'zenctx db sql' opens no database", hint="--dialect says which kind of database the SQL is for"
+        )
     text = operation.sql(dialect.value)
     invocation.output.show(text)
     return invocation.output.finish(SqlReport(SqlSummary(dialect, text)))

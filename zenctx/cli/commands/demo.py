@@ -33,7 +33,7 @@ def demo(
     from zenctx.operations import demo as operation
 
     if "db" in invocation.sources.given or invocation.sources.file is not None:
-        raise UsageError("demo makes a database and settings of its own", hint="leave out --db and --config")
+        raise UsageError("'zenctx demo' makes a database and settings of its own", hint="leave out --db and --config")
     invocation.output.begin(())
     progress = invocation.progress("Making runs")
     return invocation.output.finish(operation.make_playground(directory, runs, progress))

@@ -57,8 +57,8 @@ def verify(
     """Read everything back: descriptors, files, checksums.
 
     Every descriptor decodes, every file is there with its size and checksum. Also the other way: files that no run
-    names are told. An error is a value that cannot be had as it was stored, a warning something that needs a decision, a
-    notice neither. Changes nothing.
+    names are told. An error is a value that cannot be had as it was stored, a warning something that needs a decision,
+    a notice neither. Changes nothing.
     """
     # Lazy: SQLAlchemy loads slowly.
     from zenctx.database.engine import Database

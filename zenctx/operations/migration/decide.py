@@ -92,7 +92,7 @@ def _to_descriptors(row: RunRow, found: Detection, plan: MigrationPlan, around: 
     if found.form is Form.EMPTY:
         return Decision(row, found.form, Action.NOTHING)
     if assume is Direction.DESCRIPTORS:
-        return _wrapping_plain_ones(row, found, plan)
+        return _completing(row, found, plan)
     if found.form is Form.LEGACY:
         return _wrapping(row, found.form, found.members, plan)
     if assume is Direction.LEGACY and not _was_last(around, row, Direction.DESCRIPTORS):
@@ -111,19 +111,34 @@ def _wrapping(row: RunRow, form: Form, members: list[Member], plan: MigrationPla
         return Decision(row, form, Action.QUARANTINE, error.message)
 
 
-def _wrapping_plain_ones(row: RunRow, found: Detection, plan: MigrationPlan) -> Decision:
-    """A context that is said to be descriptors: what is a plain value all the same is wrapped, the rest is kept."""
+def _completing(row: RunRow, found: Detection, plan: MigrationPlan) -> Decision:
+    """A context that is said to be descriptors: those that lack properties get them, plain values are wrapped.
+
+    A descriptor that contradicts itself is kept as it is, and keeps the context ambiguous.
+    """
+    if not any(entry.fit is Fit.PLAIN or _lacks_properties(entry) for entry in found.entries):
+        action = Action.NOTHING if found.form is Form.DESCRIPTORS else Action.LEAVE
+        return Decision(row, found.form, action, found.reason)
     positions = [place for place, entry in enumerate(found.entries) if entry.fit is Fit.PLAIN]
-    if not positions:
-        return Decision(row, found.form, Action.NOTHING)
     decision = _wrapping(row, found.form, [found.entries[place].member for place in positions], plan)
     if decision.wrapped is None:
         return decision
-    members = found.members
+    members = [_spelled_out(entry) for entry in found.entries]
     for place, member in zip(positions, decision.wrapped.members, strict=True):
         members[place] = member
     large = tuple(_at(value, positions) for value in decision.wrapped.large)
     return Decision(row, found.form, Action.CONVERT, wrapped=Wrapped(members, large, plan.rules.checksums))
+
+
+def _lacks_properties(entry: Entry) -> bool:
+    return entry.fit is Fit.LOADABLE and entry.descriptor is not None and entry.reason is None
+
+
+def _spelled_out(entry: Entry) -> Member:
+    """The entry with all six properties, where it is a sound descriptor that lacks some; else as it is."""
+    if entry.descriptor is None or not _lacks_properties(entry):
+        return entry.member
+    return entry.member._replace(value=entry.descriptor.to_json())
 
 
 def _at(value: LargeValue, positions: list[int]) -> LargeValue:

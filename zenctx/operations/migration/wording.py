@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from zenctx.context.direction import Direction
 from zenctx.context.forms import Form
-from zenctx.operations.migration.report import Census, MigrationReport, MigrationSummary, Tally
+from zenctx.operations.migration.report import MigrationReport, MigrationSummary, Tally
 from zenctx.operations.migration.request import MigrationPlan
 
 DONE, PARTIAL, PROBLEMS = 0, 3, 4
@@ -44,7 +44,7 @@ def migrated(plan: MigrationPlan, summary: MigrationSummary) -> MigrationReport:
     """The report of a migration: 0 when every selected context is as wanted, else 3."""
     message = f"Converted {_converted(summary)}; {_rest(summary) or 'none is left to convert'}{_forms(summary)}"
     done = summary.complete and not (summary.waiting or summary.left or summary.quarantined)
-    stays = f"'{_command(summary.direction)} --check' says whether it stays so"
+    stays = f"'{_command(plan.request.direction)} --check' says whether it stays so"
     step = stays if done else _next_step(plan, summary)
     return MigrationReport(False, DONE if done else PARTIAL, summary, message, step)
 
@@ -92,7 +92,7 @@ def _step_after_check(wanted: Direction, summary: MigrationSummary) -> str:
 
 
 def _decisions_on_left(summary: MigrationSummary) -> list[str]:
-    return ["decide each that is left as it is with --run ID --assume legacy|descriptors"] if summary.left else []
+    return ["decide each that is left with --run ID --assume legacy|descriptors"] if summary.left else []
 
 
 def _converted(summary: MigrationSummary) -> str:
@@ -104,8 +104,8 @@ def _rest(summary: MigrationSummary) -> str:
     parts = [
         f"{count:,} {what}"
         for count, what in (
-            (summary.waiting, "wait for the engine"),
-            (summary.left, "left as they are"),
+            (summary.waiting, "waiting for the engine"),
+            (summary.left, "left for a decision"),
             (summary.quarantined, "quarantined"),
         )
         if count

@@ -1,0 +1,53 @@
+"""Fixtures of the command line's tests: a folder without settings, and consoles for databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.console import Console
+from tests.database.conftest import opened
+from tests.support.engine_schema import create_engine_schema
+from tests.support.rows import Rows
+from zenctx.config import OPTIONS
+from zenctx.database import revisions
+from zenctx.database.engine import write_transaction
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory of a user who has set nothing."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", *(option.variable for option in OPTIONS)):
+        monkeypatch.delenv(name, raising=False)
+    return work
+
+
+def _console(url: str, folder: Path) -> Iterator[Console]:
+    with opened(url) as database:
+        with database.connect() as connection, write_transaction(connection):
+            create_engine_schema(connection)
+        revisions.upgrade(database)
+        yield Console(url, folder, Rows(database))
+
+
+@pytest.fixture
+def console(database_url: str, folder: Path) -> Iterator[Console]:
+    """A console on SQLite, and then on PostgreSQL."""
+    yield from _console(database_url, folder)
+
+
+@pytest.fixture
+def sqlite_console(sqlite_url: str, folder: Path) -> Iterator[Console]:
+    """A console on SQLite."""
+    yield from _console(sqlite_url, folder)
+
+
+@pytest.fixture
+def postgres_console(postgres_url: str, folder: Path) -> Iterator[Console]:
+    """A console on PostgreSQL."""
+    yield from _console(postgres_url, folder)
