@@ -1,4 +1,4 @@
-"""The conversion as one would write it on an afternoon: every row parsed, wrapped and written back by its id."""
+"""The conversion as one would write it on an afternoon: all rows parsed, wrapped, and written back by their ids."""
 
 import json
 import sqlite3
@@ -15,8 +15,8 @@ def size_of(value: Any) -> int:
     if isinstance(value, int | float):
         return 8
     if isinstance(value, str):
-        return 2 * len(value)
-    return len(json.dumps(value).encode())
+        return len(value.encode("utf-16-le"))
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def descriptor(value: Any) -> dict[str, Any]:
@@ -34,11 +34,15 @@ def descriptor(value: Any) -> dict[str, Any]:
 def main() -> None:
     """Takes the file of the database."""
     connection = sqlite3.connect(sys.argv[1])
-    changes = []
-    for run_id, context in connection.execute("select id, context from workflow_runs").fetchall():
-        converted = {key: descriptor(value) for key, value in json.loads(context).items()}
-        changes.append((json.dumps(converted), run_id))
-    connection.executemany("update workflow_runs set context = ? where id = ?", changes)
+    contexts = {
+        run_id: json.loads(text) for run_id, text in connection.execute("select id, context from workflow_runs")
+    }
+    for run_id, context in contexts.items():
+        contexts[run_id] = {key: descriptor(value) for key, value in context.items()}
+    connection.executemany(
+        "update workflow_runs set context = ? where id = ?",
+        [(json.dumps(context), run_id) for run_id, context in contexts.items()],
+    )
     connection.commit()
     connection.close()
 

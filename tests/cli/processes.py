@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -50,8 +51,10 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> Finished:
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def run_in_terminal(columns: int, arguments: Sequence[str], env: Mapping[str, str] | None = None) -> Finished:
-    """Runs Python with these arguments in a terminal of this width."""
+def run_in_terminal(
+    columns: int, arguments: Sequence[str], env: Mapping[str, str] | None = None, *, interrupt_at: bytes = b""
+) -> Finished:
+    """Runs Python with these arguments in a terminal of this width; Ctrl-C comes with the first `interrupt_at`."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     variables = environment(**{"TERM": "xterm-256color", **(env or {})})
@@ -59,11 +62,11 @@ def run_in_terminal(columns: int, arguments: Sequence[str], env: Mapping[str, st
         [sys.executable, *arguments], env=variables, stdin=theirs, stdout=theirs, stderr=theirs
     ) as process:
         os.close(theirs)
-        output = _read_all(ours)
+        output = _read_all(ours, process, interrupt_at)
         return Finished(process.wait(timeout=60), output.decode())
 
 
-def _read_all(descriptor: int) -> bytes:
+def _read_all(descriptor: int, process: subprocess.Popen[bytes], interrupt_at: bytes) -> bytes:
     parts = []
     with os.fdopen(descriptor, "rb", buffering=0) as stream:
         while True:
@@ -75,4 +78,7 @@ def _read_all(descriptor: int) -> bytes:
             if not part:
                 break
             parts.append(part)
+            if interrupt_at and interrupt_at in b"".join(parts):
+                process.send_signal(signal.SIGINT)
+                interrupt_at = b""
     return b"".join(parts)

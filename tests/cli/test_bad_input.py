@@ -29,6 +29,9 @@ class Case(NamedTuple):
     sentence: str
     variables: tuple[tuple[str, str], ...] = ()
 
+    def __str__(self) -> str:
+        return " ".join((*(f"{name}={value}" for name, value in self.variables), *self.arguments))[:60]
+
 
 def case(line: str, code: int, sentence: str, **variables: str) -> Case:
     """A call as one types it; `FOLDER` stands for the working directory."""
@@ -45,7 +48,6 @@ CASES = [
     case("runs --db sqlite://", 12, "The SQLite URL names no file."),
     case("runs --db postgresql://u:PASSWORD@127.0.0.1:1/x", 12, 'PostgreSQL database "x" at 127.0.0.1:1 cannot be re'),
     case("runs --db jdbc:postgresql://127.0.0.1:1/x?user=u&password=PASSWORD", 12, 'PostgreSQL database "x" at 127.0.'),
-    case("runs --db postgresql://u:PASSWORD@no-such-host.invalid/x", 12, 'PostgreSQL database "x" at no-such-host.inv'),
     # files
     case("runs --db sqlite:///missing.db", 12, "SQLite database FOLDER/missing.db does not exist."),
     case("runs --db sqlite:///text.db/below.db", 12, "SQLite database FOLDER/text.db/below.db does not exist."),
@@ -65,7 +67,7 @@ CASES = [
     case("runs --config secret.toml", 12, "'db' in FOLDER/secret.toml must be a database URL."),
     case("runs", 12, "The variable ZENCTX_FILE_MODEE sets nothing.", ZENCTX_FILE_MODEE="0440"),
     case("runs", 12, "ZENCTX_FILE_MODE must be an octal file mode", ZENCTX_FILE_MODE="rw"),
-    case("config show --redact-keys=", 12, "Option --redact-keys "),
+    case("config show --trash-retention-days=never", 12, "Option --trash-retention-days must be "),
     # the command line itself
     case("rums", 2, "No such command: rums."),
     case("db upgrad", 2, "No such command: upgrad."),
@@ -100,7 +102,7 @@ def contents(folder: Path) -> dict[Path, bytes | None]:
     return {path: path.read_bytes() if path.is_file() else None for path in folder.parent.rglob("*")}
 
 
-@pytest.mark.parametrize("bad", CASES, ids=lambda bad: " ".join(bad.arguments)[:60])
+@pytest.mark.parametrize("bad", CASES, ids=str)
 def test_bad_input_is_one_sentence(strange: Path, bad: Case) -> None:
     """The sentence and its code, no traceback, no password, and not a byte changed; with JSON, a document of it."""
     arguments = [word.replace("PASSWORD", PASSWORD) for word in bad.arguments]

@@ -14,7 +14,7 @@ def column(squeeze: str = "fold", *, drop: int = 0, least: int = 12) -> Column:
 
 
 COLUMNS = st.builds(
-    column, st.sampled_from(["fold", "middle", "never"]), drop=st.integers(0, 3), least=st.integers(4, 20)
+    column, st.sampled_from(["fold", "middle", "never", "below"]), drop=st.integers(0, 3), least=st.integers(4, 20)
 )
 
 
@@ -52,7 +52,30 @@ def test_the_terminal_is_never_overrun_as_long_as_columns_can_give_way(
         if at in kept.shown
     ]
     assert total(kept.widths) <= max(width, total(tuple(least)))
-    assert sorted((*kept.shown, *kept.hidden)) == list(range(len(columns)))
+    assert sorted((*kept.shown, *kept.hidden, *kept.below)) == list(range(len(columns)))
+    assert not any(columns[at][0].squeeze == "below" for at in kept.hidden)
+
+
+def test_sentences_move_below_before_anything_else_gives_way() -> None:
+    """They do so together, and only where there is no room; nothing is dropped that then fits."""
+    columns = [column("never"), column("below"), column(drop=1), column("below")]
+    assert fit(columns, [36, 20, 10, 5], 80).below == ()
+    narrow = fit(columns, [36, 40, 10, 5], 80)
+    assert (narrow.shown, narrow.below, narrow.hidden) == ((0, 2), (1, 3), ())
+
+
+def test_a_page_keeps_what_the_first_one_decided() -> None:
+    """A sentence beside its row stays there, and folds, however long the next one is."""
+    columns = [column("never"), column("below")]
+    assert fit(columns, [36, 90], 80, shown=(0, 1)).widths == (36, 42)
+    assert fit(columns, [36, 10], 80, shown=(0,)).below == (1,)
+
+
+def test_empty_columns_go_first() -> None:
+    """What says nothing gives way to what says something, whatever their order is otherwise."""
+    columns = [column("never"), column("never", drop=1), column("never", drop=2)]
+    assert fit(columns, [36, 20, 36], 80, empty=[1]).hidden == (1,)
+    assert fit(columns, [36, 20, 36], 80, empty=[0, 2]).hidden == (2,)
 
 
 def test_a_long_text_loses_its_middle() -> None:

@@ -198,6 +198,35 @@ def test_flags_are_found_in_bare_arguments(arguments: list[str], flags: Flags) -
     assert read_flags(arguments) == flags
 
 
+@pytest.mark.parametrize(
+    ("shell", "words"), [("zsh", "#compdef zenctx"), ("bash", "complete -o default"), ("fish", "complete --command")]
+)
+def test_completion_is_shown_for_the_shell_that_is_named(shell: str, words: str) -> None:
+    """Not for the one that happens to be running."""
+    result = CliRunner().invoke(real_app, ["--show-completion", shell], prog_name="zenctx")
+    assert result.exit_code == 0
+    assert words in result.stdout
+
+
+def test_quiet_and_verbose_contradict_each_other() -> None:
+    """One of them is a mistake."""
+    result = invoke("listing", "--quiet", "--verbose")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: --quiet and --verbose contradict each other.\nHint: Give one of them.\n"
+
+
+def test_verbose_tells_the_settings_that_matter(tmp_path: Path) -> None:
+    """On standard error, passwords masked, with their origins."""
+    app = build_app([*samples.COMMANDS, Entry("location", "Show.", target="tests.cli.samples:location")])
+    app.callback()(samples.root)
+    result = CliRunner().invoke(app, ["location", "--verbose", "--db", "postgresql://u:geheim@db/x"])
+    database, files, engine = result.stderr.splitlines()
+    assert database == "db = postgresql://u:***@db/x (option --db)"
+    assert files.startswith("persistent-file-dir = /")
+    assert engine.startswith("engine-dir = /")
+    assert tmp_path.exists()
+
+
 def test_settings_options_show_the_kind_of_value() -> None:
     """Choices are listed, other kinds named."""
     output = invoke("listing", "--help").stdout

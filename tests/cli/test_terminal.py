@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zenctx.cli.terminal import mask_secrets, neutralise, neutralise_json, neutralise_lines
+from zenctx.cli.terminal import mask_secrets, neutralise, neutralise_json, neutralise_lines, wrapped
 
 DANGEROUS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 ANY_TEXT = st.text(st.characters())
@@ -90,3 +90,11 @@ def test_json_keeps_its_value(text: str) -> None:
 def test_passwords_in_a_sentence_are_masked(text: str, masked: str) -> None:
     """A password in a URL or a parameter is replaced, the rest of the sentence stays."""
     assert mask_secrets(text) == masked
+
+
+def test_lines_break_at_spaces_only() -> None:
+    """Commands and paths stay whole, however narrow the terminal is; what fits is not touched."""
+    path = "/a/very/long/path/that-has-hyphens/and-more"
+    assert wrapped(f"see {path} for more", 30).splitlines() == ["see", path, "for more"]
+    assert wrapped("short", 30) == "short"
+    assert wrapped("", 30) == ""

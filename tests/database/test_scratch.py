@@ -59,7 +59,6 @@ def test_a_full_temporary_directory_is_said() -> None:
         with pytest.raises(StoreError, match="temporary directory"):
             files.add("x" * 1000 + str(number) for number in range(1000))
         with pytest.raises(StoreError, match="temporary directory"):
-            for number in range(1000):
-                files.hold("y" * 1000 + str(number))
+            list(map(files.hold, ("y" * 1000 + str(number) for number in range(1000))))
     with pytest.raises(sqlite3.ProgrammingError):
         files._connection.execute("select 1")

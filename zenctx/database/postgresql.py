@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -40,7 +41,7 @@ _IS_KNOWN = "xmin = any(cast(:known_versions as xid[]))"
 
 _ESTIMATE = "select reltuples::bigint from pg_class where oid = to_regclass('workflow_runs')"
 _COUNT = "select count(*) from workflow_runs where {conditions}"
-_ONE = "select *, xmin::text as version, false as is_known from workflow_runs where id::text = :run_id"
+_ONE = "select *, xmin::text as version, false as is_known from workflow_runs where id = cast(:run_id as uuid)"
 
 # FOR NO KEY UPDATE is what an UPDATE of these columns takes by itself: it lets others insert rows that refer to the
 # run. A row that somebody else is writing is waited for, then compared again: `xmin` has changed, and it is left.
@@ -67,13 +68,19 @@ def read_batch(
     parameters |= {"after": after, "rows": limits.rows, "stored_bytes": limits.stored_bytes}
     parameters["known_versions"] = list(limits.known_versions)
     used = {name: value for name, value in parameters.items() if f":{name}" in statement.text}
-    return [_row(values) for values in connection.execute(statement, used)]
+    with connection.execute(statement, used) as result:
+        # The driver's own rows: there are very many of them.
+        return [_row(values) for values in result.cursor.fetchall()]
 
 
 def read_run(connection: Connection, run_id: str) -> RunRow | None:
     """Reads one run; None if there is no such id (a text that is no UUID is the id of no run)."""
+    try:
+        wanted = str(UUID(run_id))
+    except ValueError:
+        return None
     statement = text(_COLUMNS.format(inner=_ONE, outer=""))
-    values = connection.execute(statement, {"run_id": run_id.lower()}).one_or_none()
+    values = connection.execute(statement, {"run_id": wanted}).one_or_none()
     return None if values is None else _row(values)
 
 

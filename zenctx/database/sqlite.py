@@ -22,7 +22,7 @@ _COLUMNS = "select rowid, id, workflow_id, status, started_at, ended_at, cast(co
 _COUNT = "select count(*) from workflow_runs where {conditions}"
 _UPDATE = "update workflow_runs set context = ? where rowid = ? and id = ? and cast(context as blob) = ?"
 _UPDATE_SOME = """
-    update workflow_runs set context = case id {new} end
+    update workflow_runs set context = cast(case id {new} end as text)
     where rowid in ({rowids}) and cast(context as blob) = case id {old} end"""
 _TOGETHER = 50
 """Rows in one statement. More save nothing, for each of them looks for its values among those of all."""
@@ -41,7 +41,8 @@ def read_batch(
     rows: list[RunRow] = []
     read = 0
     with connection.execute(statement, parameters | {"rows": limits.rows}) as result:
-        for values in result:
+        # The driver's own rows: there are very many of them.
+        for values in iter(result.cursor.fetchone, None):
             rows.append(_row(values))
             read += len(values[-1] or b"")
             if read >= limits.stored_bytes:
@@ -86,7 +87,7 @@ def _update_all(cursor: Any, changes: Sequence[ContextChange]) -> bool:
         some = changes[start : start + _TOGETHER]
         parameters: list[object] = []
         for row, text_ in some:
-            parameters += (row.position, row.run_id, text_.decode(), row.text)
+            parameters += (row.position, row.run_id, text_, row.text)
         cursor.execute(_update_some(len(some)), parameters)
         if cursor.rowcount != len(some):
             return False

@@ -59,9 +59,11 @@ class Circumstances:
 def decide(row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck) -> Decision:
     """Decides what becomes of one row."""
     decision = _by_content(row, plan, around, locator_ok)
+    if decision.action is Action.NOTHING:
+        return decision
     if decision.action is Action.CONVERT and not is_run_id(row.run_id):
         decision = Decision(row, decision.form, Action.QUARANTINE, "the id of the run is not a UUID as it is written")
-    if decision.action in (Action.CONVERT, Action.QUARANTINE):
+    if around.quarantined and decision.action in (Action.CONVERT, Action.QUARANTINE):
         known = around.quarantined.get(row.run_id)
         if known and not plan.tries_quarantined and known.fingerprint == fingerprint(row.text or b""):
             return Decision(row, decision.form, Action.QUARANTINED, known.reason)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from time import monotonic
 from typing import Self
 
@@ -159,17 +161,18 @@ class Sweeper:
 
     def _count(self, decisions: Sequence[Decision], tally: Tally, *, name_left: bool) -> None:
         self._report_executed()
-        for decision in decisions:
-            tally.rows += 1
-            tally.forms[decision.form] += 1
-            if decision.action is Action.CONVERT:
-                tally.to_convert[decision.form] += 1
-            tally.waiting += decision.action is Action.WAIT
-            tally.left += decision.action is Action.LEAVE
-            tally.quarantined += decision.action in (Action.QUARANTINE, Action.QUARANTINED)
-            if decision.action is Action.QUARANTINE or (name_left and decision.action in _NAMED):
-                row = decision.row
-                self._on_item(MigrationItem(row.run_id, decision.form, decision.action, decision.reason))
+        # Rows of one kind stand together, nearly always: they are counted together.
+        for (form, action), alike in groupby(decisions, key=attrgetter("form", "action")):
+            group = list(alike)
+            tally.rows += len(group)
+            tally.forms[form] += len(group)
+            tally.to_convert[form] += len(group) * (action is Action.CONVERT)
+            tally.waiting += len(group) * (action is Action.WAIT)
+            tally.left += len(group) * (action is Action.LEAVE)
+            tally.quarantined += len(group) * (action in (Action.QUARANTINE, Action.QUARANTINED))
+            if action is Action.QUARANTINE or (name_left and action in _NAMED):
+                for decision in group:
+                    self._on_item(MigrationItem(decision.row.run_id, form, action, decision.reason))
 
     def _report_executed(self) -> None:
         items = self._executor.items

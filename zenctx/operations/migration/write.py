@@ -78,7 +78,9 @@ class Writer:
         failed = [_quarantined(d, self._plan, d.reason) for d in batch if d.action is Action.QUARANTINE]
         changes: list[ContextChange] = []
         for decision in batch:
-            if decision.action is Action.CONVERT:
+            if decision.ready is not None:
+                changes.append(ContextChange(decision.row, decision.ready))
+            elif decision.action is Action.CONVERT:
                 self._prepare(decision, changes, failed, tally)
         if changes or failed:
             self._write_patiently(changes, failed, tally)
@@ -93,8 +95,6 @@ class Writer:
             self.items.append(_item(decision, Action.QUARANTINE, error.message))
 
     def _converted(self, decision: Decision, tally: Tally) -> bytes:
-        if decision.ready is not None:
-            return decision.ready
         if decision.wrapped is None:
             return unwrap(decision.entries, self._tools.live.read, self._plan.request.bytes_as)
         if not decision.wrapped.large:
