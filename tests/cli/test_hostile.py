@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 
@@ -66,29 +67,30 @@ def mixed() -> str:
     return compact({TEXTS[2]: descriptor(), **{text: text for text in TEXTS[3:]}})
 
 
-@pytest.fixture(params=[plain, locators, mixed], ids=lambda make: make.__name__)
-def hostile(console: Console, request: pytest.FixtureRequest) -> Console:
-    """A run with a hostile context."""
-    console.rows.add(request.param(), run_id=RUN)
-    return console
+CONTEXTS = pytest.mark.parametrize("make", [plain, locators, mixed], ids=lambda make: make.__name__)
 
 
-def test_no_text_steers_a_terminal(hostile: Console) -> None:
+@CONTEXTS
+def test_no_text_steers_a_terminal(console: Console, make: Callable[[], str]) -> None:
     """Nothing but newlines is left of what could steer or hide, on either stream; nothing fails for it."""
+    console.rows.add(make(), run_id=RUN)
     for arguments in EVERYTHING:
-        result = hostile.run(*arguments)
+        result = console.run(*arguments)
         assert result.exit_code in (0, 2, 3, 4, 5, 10), (arguments, result.output)
         steering = {character for character in result.output if unicodedata.category(character) in DANGEROUS}
         assert steering <= {"\n"}, arguments
         assert "root:" not in result.output
 
 
-def test_every_document_is_one(hostile: Console) -> None:
+@CONTEXTS
+def test_every_document_is_one(sqlite_console: Console, make: Callable[[], str]) -> None:
     """Valid JSON whatever the data, with the keys as they are."""
+    sqlite_console.rows.add(make(), run_id=RUN)
     for arguments in EVERYTHING:
-        document = json.loads(hostile.run(*arguments, "--json").stdout)
+        document = json.loads(sqlite_console.run(*arguments, "--json").stdout)
         assert document["exit_code"] in (0, 2, 3, 4, 5, 10)
-    keys = {item["key"] for item in hostile.document("inspect", RUN, code=_code(hostile))["items"]}
+    items = json.loads(sqlite_console.run("inspect", RUN, "--json").stdout)["items"]
+    keys = {item["key"] for item in items}
     assert keys <= set(TEXTS)
     assert TEXTS[2] in keys
 
@@ -153,8 +155,3 @@ def test_every_vector_can_be_looked_at(console: Console) -> None:
         console.rows.add(path.read_text())
     for number, item in enumerate(console.document("runs", "--limit", "0")["items"]):
         assert console.run("inspect", item["run_id"], *(["--json"] if number % 2 else [])).exit_code in (0, 4)
-
-
-def _code(console: Console) -> int:
-    code: int = console.run("inspect", RUN).exit_code
-    return code

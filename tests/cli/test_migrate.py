@@ -210,6 +210,7 @@ def test_lines_of_json_end_with_the_summary(console: Console) -> None:
         (["--dry-run", "--list-quarantined"], 2, "--dry-run and --list-quarantined contradict each other."),
         (["--list-quarantined", "--run", RUN], 2, "--list-quarantined lists all quarantined rows."),
         (["--list-quarantined", "--limit", "3"], 2, "--list-quarantined lists all quarantined rows."),
+        (["--check", "--limit", "3"], 2, "--check counts all contexts."),
         (["--assume", "legacy"], 2, "--assume needs --run: it is decided run by run."),
         (["--assume", "json", "--run", RUN], 2, "'json' is not one of 'descriptors', 'legacy'."),
         (["--bytes-as", "base64"], 2, "--bytes-as is for the way back only."),
@@ -221,11 +222,13 @@ def test_lines_of_json_end_with_the_summary(console: Console) -> None:
         (["--run", ABSENT], 10, f"has no run {ABSENT}."),
     ],
 )
-def test_what_cannot_be_meant_is_refused(console: Console, arguments: list[str], code: int, sentence: str) -> None:
+def test_what_cannot_be_meant_is_refused(
+    sqlite_console: Console, arguments: list[str], code: int, sentence: str
+) -> None:
     """One sentence, its code, and nothing is changed."""
-    console.rows.add('{"a":1}')
-    before = console.state()
-    result = console.run("migrate", *arguments)
+    sqlite_console.rows.add('{"a":1}')
+    before = sqlite_console.state()
+    result = sqlite_console.run("migrate", *arguments)
     assert (result.exit_code, result.stdout) == (code, "")
     assert sentence in result.stderr
-    assert console.state() == before
+    assert sqlite_console.state() == before

@@ -114,8 +114,10 @@ def test_looking_changes_nothing(migrated: Console) -> None:
         (["--run", ABSENT], 10, f"has no run {ABSENT}."),
     ],
 )
-def test_what_cannot_be_meant_is_refused(console: Console, arguments: list[str], code: int, sentence: str) -> None:
+def test_what_cannot_be_meant_is_refused(
+    sqlite_console: Console, arguments: list[str], code: int, sentence: str
+) -> None:
     """Before anything is read."""
-    result = console.run("verify", *arguments)
+    result = sqlite_console.run("verify", *arguments)
     assert (result.exit_code, result.stdout) == (code, "")
     assert sentence in result.stderr

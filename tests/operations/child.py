@@ -11,6 +11,7 @@ that ended, and what a verification says after it, as JSON.
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from tests.operations.world import request
@@ -23,6 +24,7 @@ from zenctx.operations.progress import Progress
 from zenctx.operations.verify import VerifyRequest, verify
 
 BATCH_ROWS = 25
+PATIENCE_SECONDS = 30.0
 
 
 def say(text: str) -> None:
@@ -51,12 +53,13 @@ def run(url: str, folder: Path, options: dict[str, str]) -> None:
     """Migrate once; wait for the server to notice that an earlier process was killed."""
     settings = load_settings({"db": url, **options}, config_file=None, environ={}, cwd=folder)
     with Database.open(url, read_only=False) as database:
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 report = migrate(database, settings, request(batch_rows=BATCH_ROWS), lambda _item: None, Dots())
-            except LockedError:
-                continue
             except ZenctxError as error:
+                if isinstance(error, LockedError) and time.monotonic() < deadline:
+                    continue
                 say(f"\n{error.message}\n")
                 return
             say(f"\nended with {report.exit_code}\n")

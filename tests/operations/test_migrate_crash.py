@@ -61,14 +61,20 @@ def start_and_kill(process: subprocess.Popen[str], dots: int, seconds: float) ->
     number = int(pipe(process.stdout).readline())
     said = ""
     while said.count(".") < dots and "gone" not in said:
-        said += pipe(process.stdout).read(1)
+        said += heard(pipe(process.stdout).read(1))
     time.sleep(seconds)
     if "ended" not in said:
         with contextlib.suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
     while not said.endswith("gone\n"):
-        said += pipe(process.stdout).readline()
+        said += heard(pipe(process.stdout).readline())
     return said
+
+
+def heard(text: str) -> str:
+    """Give what was said; the process that starts migrations ends only with the test."""
+    assert text, "the process that starts migrations is gone"
+    return text
 
 
 def kill_on_the_way(process: subprocess.Popen[str]) -> Iterator[str]:

@@ -29,7 +29,8 @@ _COLUMNS = """
 _BATCH = """
     select *, sum(bytes) over (order by id) - bytes as before
     from (
-        select *, coalesce(pg_column_size(context), 0) as bytes
+        select *, case when context is null then 0 when pg_column_compression(context) is null
+            then pg_column_size(context) else 4 * pg_column_size(context) end as bytes
         from (
             select id, workflow_id, status, started_at, ended_at, xmin::text as version, {is_known} as is_known,
                 case when {is_known} then null else context end as context

@@ -72,10 +72,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """The most that one batch may read: rows, and bytes as stored (one row is always read)."""
+    """The most that one batch may read: rows, and bytes as stored (one row is always read).
+
+    A value that the database has compressed counts four times: reading it makes it larger, seldom by more.
+    """
 
     rows: int
-    stored_bytes: int = 1024 * 1024
+    stored_bytes: int = 4 * 1024 * 1024
     known_versions: tuple[str, ...] = ()
     """Versions of rows whose contexts need not be read."""
 

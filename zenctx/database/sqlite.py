@@ -15,7 +15,8 @@ from zenctx.database.columns import iso_utc
 from zenctx.database.errors import translated_errors
 from zenctx.database.rows import BatchLimits, ContextChange, Position, RunRow, Selection, Written
 
-WRITER_SETTINGS: Mapping[str, str] = MappingProxyType({})
+# Pages, 32 MB of the usual size: what a batch changes must fit, or some of it is written early, with its own sync.
+WRITER_SETTINGS: Mapping[str, str] = MappingProxyType({"cache_size": "8192"})
 
 # As a blob the text comes byte for byte: what is not UTF-8 is our business, and must not stop the driver.
 _COLUMNS = "select rowid, id, workflow_id, status, started_at, ended_at, cast(context as blob) from workflow_runs"

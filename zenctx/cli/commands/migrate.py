@@ -112,6 +112,8 @@ def migrate(  # noqa: PLR0917 - one argument for each option
     given = [name for name, is_given in _modes(check=check, dry_run=dry_run, list_=list_quarantined) if is_given]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} contradict each other", hint="give one of them")
+    if check and limit is not None:
+        raise UsageError("--check counts all contexts", hint="leave out --limit")
     if bytes_as is not BytesAs.REFUSE and to is not Direction.LEGACY:
         raise UsageError("--bytes-as is for the way back only", hint="give --to legacy with it")
     if list_quarantined and any((run, status, workflow, limit, assume, retry_quarantined)):
