@@ -122,3 +122,20 @@ def test_a_count_of_all_may_be_an_estimate(postgresql_rows: Rows) -> None:
     with rows.database.connect() as connection:
         assert postgresql.count(connection, Selection()) == 10
         assert postgresql.count(connection, Selection(statuses=("ERROR", "SUCCESS"))) == 11
+
+
+def test_rows_of_known_versions_are_counted_and_left_out(postgresql_rows: Rows) -> None:
+    """The others come as they are; the part ends where the last row of either kind is."""
+    rows = postgresql_rows
+    ids = sorted(rows.add(f'{{"n":{number}}}') for number in range(10))
+    with rows.database.connect() as connection, write_transaction(connection):
+        connection.execute(text("update workflow_runs set error = 'x' where id = any(:ids)"), {"ids": ids[3:]})
+    read = {row.run_id: row for row in read_all(rows)}
+    with rows.database.connect() as connection:
+        part = postgresql.read_unknown(connection, None, BatchLimits(rows=8), Selection(), [read[ids[5]].version])
+        rest = postgresql.read_unknown(connection, part.last, BatchLimits(rows=8), Selection(), [read[ids[5]].version])
+        end = postgresql.read_unknown(connection, rest.last, BatchLimits(rows=8), Selection(), ["3"])
+    assert ([row.run_id for row in part.rows], part.known, part.last) == (ids[:3], 5, ids[7])
+    assert part.rows == [read[run_id] for run_id in ids[:3]]
+    assert rest == ([], 2, ids[9])
+    assert end == ([], 0, None)

@@ -7,7 +7,17 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from zenctx.database.errors import RejectedValueError, translated_errors
-from zenctx.database.rows import BatchLimits, ContextChange, Position, Rejection, RunRow, Selection, Written
+from zenctx.database.packed_arrays import Ids, Texts, take_packed_arrays
+from zenctx.database.rows import (
+    BatchLimits,
+    ContextChange,
+    Position,
+    Rejection,
+    RunRow,
+    Selection,
+    UnknownRows,
+    Written,
+)
 
 WRITER_SETTINGS: Mapping[str, str] = {
     # A batch joins its rows by primary key. The planner cannot see how many rows an array holds, and a hash join
@@ -19,11 +29,9 @@ WRITER_SETTINGS: Mapping[str, str] = {
 }
 
 _COLUMNS = """
-    select r.id::text, r.workflow_id::text, r.status::text, extract(epoch from r.started_at)::float8 * 1000,
-        extract(epoch from r.ended_at)::float8 * 1000, r.context::text, r.version, r.is_known
-    from ({inner}) r
-    {outer}
-    order by r.id"""
+    r.id::text, r.workflow_id::text, r.status::text, extract(epoch from r.started_at)::float8 * 1000,
+    extract(epoch from r.ended_at)::float8 * 1000, r.context::text, r.version"""
+_ROWS = "select {columns} from ({inner}) r {outer} order by r.id"
 
 # The sizes are those of the stored values: no value is decompressed to be counted.
 _BATCH = """
@@ -32,17 +40,27 @@ _BATCH = """
         select *, case when context is null then 0 when pg_column_compression(context) is null
             then pg_column_size(context) else 4 * pg_column_size(context) end as bytes
         from (
-            select id, workflow_id, status, started_at, ended_at, xmin::text as version, {is_known} as is_known,
-                case when {is_known} then null else context end as context
+            select id, workflow_id, status, started_at, ended_at, xmin::text as version, {columns}
             from workflow_runs
             where {condition}
             order by id
             limit :rows) a) b"""
-_IS_KNOWN = "xmin = any(cast(:known_versions as xid[]))"
+
+# Rows that are known are only counted, by the server.
+_UNLESS_KNOWN = """
+    xmin = any(cast(:versions as xid[])) as is_known,
+    case when xmin = any(cast(:versions as xid[])) then null else context end as context"""
+_UNKNOWN = """
+    with part as materialized (select * from ({inner}) r where before < :stored_bytes)
+    select whole.known, whole.last::text, {columns}
+    from (select count(*) filter (where is_known) as known, (select id from part order by id desc limit 1) as last
+        from part) whole
+    left join part r on not r.is_known
+    order by r.id"""
 
 _ESTIMATE = "select reltuples::bigint from pg_class where oid = to_regclass('workflow_runs')"
 _COUNT = "select count(*) from workflow_runs where {conditions}"
-_ONE = "select *, xmin::text as version, false as is_known from workflow_runs where id = cast(:run_id as uuid)"
+_ONE = "select *, xmin::text as version from workflow_runs where id = cast(:run_id as uuid)"
 
 # FOR NO KEY UPDATE is what an UPDATE of these columns takes by itself: it lets others insert rows that refer to the
 # run. A row that somebody else is writing is waited for, then compared again: `xmin` has changed, and it is left.
@@ -51,7 +69,7 @@ _ONE = "select *, xmin::text as version, false as is_known from workflow_runs wh
 _UPDATE = """
     update workflow_runs r
     set context = n.context::jsonb
-    from unnest(%b::uuid[], %b::text[], %b::text[]) as n(id, version, context)
+    from unnest(%b, %b, %b) as n(id, version, context)
     where r.id = n.id and r.xmin = n.version::xid
     returning r.id::text, case when pg_current_xact_id() < '4000000000' then r.xmin::text end"""
 
@@ -60,18 +78,34 @@ def read_batch(
     connection: Connection, after: Position | None, limits: BatchLimits, selection: Selection
 ) -> list[RunRow]:
     """Reads the next runs by id, at most `limits` of them (at least one, if there is one)."""
+    inner, parameters = _batch("context", after, limits, selection)
+    statement = _ROWS.format(columns=_COLUMNS, inner=inner, outer="where before < :stored_bytes")
+    with connection.execute(text(statement), parameters) as result:
+        # The driver's own rows: there are very many of them.
+        return [_row(values) for values in result.cursor.fetchall()]
+
+
+def read_unknown(
+    connection: Connection, after: Position | None, limits: BatchLimits, selection: Selection, versions: Sequence[str]
+) -> UnknownRows:
+    """Reads the next runs by id as `read_batch` does, but only counts those that have one of some versions."""
+    inner, parameters = _batch(_UNLESS_KNOWN, after, limits, selection)
+    parameters["versions"] = list(versions)
+    with connection.execute(text(_UNKNOWN.format(columns=_COLUMNS, inner=inner)), parameters) as result:
+        found = result.cursor.fetchall()
+    known, last = found[0][:2]
+    return UnknownRows([_row(values[2:]) for values in found if values[2] is not None], known, last)
+
+
+def _batch(
+    columns: str, after: Position | None, limits: BatchLimits, selection: Selection
+) -> tuple[str, dict[str, Any]]:
     conditions, parameters = selected(selection)
     if after is not None:
         conditions.append("id > cast(:after as uuid)")
-    is_known = _IS_KNOWN if limits.known_versions else "false"
-    inner = _BATCH.format(condition=" and ".join(conditions) or "true", is_known=is_known)
-    statement = text(_COLUMNS.format(inner=inner, outer="where before < :stored_bytes"))
-    parameters |= {"after": after, "rows": limits.rows, "stored_bytes": limits.stored_bytes}
-    parameters["known_versions"] = list(limits.known_versions)
-    used = {name: value for name, value in parameters.items() if f":{name}" in statement.text}
-    with connection.execute(statement, used) as result:
-        # The driver's own rows: there are very many of them.
-        return [_row(values) for values in result.cursor.fetchall()]
+        parameters["after"] = after
+    inner = _BATCH.format(condition=" and ".join(conditions) or "true", columns=columns)
+    return inner, parameters | {"rows": limits.rows, "stored_bytes": limits.stored_bytes}
 
 
 def read_run(connection: Connection, run_id: str) -> RunRow | None:
@@ -80,7 +114,7 @@ def read_run(connection: Connection, run_id: str) -> RunRow | None:
         wanted = str(UUID(run_id))
     except ValueError:
         return None
-    statement = text(_COLUMNS.format(inner=_ONE, outer=""))
+    statement = text(_ROWS.format(columns=_COLUMNS, inner=_ONE, outer=""))
     values = connection.execute(statement, {"run_id": wanted}).one_or_none()
     return None if values is None else _row(values)
 
@@ -118,11 +152,12 @@ def write_batch(connection: Connection, changes: Sequence[ContextChange], descri
 
 def _update(connection: Connection, changes: Sequence[ContextChange], description: str) -> Written:
     arrays = (
-        [change.row.run_id for change in changes],
-        [change.row.version for change in changes],
-        [change.text.decode() for change in changes],
+        Ids(change.row.run_id for change in changes),
+        Texts(change.row.version.encode() for change in changes),
+        Texts(change.text for change in changes),
     )
     cursor: Any = connection.connection.cursor()
+    take_packed_arrays(cursor)
     with translated_errors(description), cursor:
         cursor.execute(_UPDATE, arrays)
         rows = cursor.fetchall()
@@ -155,6 +190,6 @@ def selected(selection: Selection) -> tuple[list[str], dict[str, Any]]:
 
 
 def _row(values: Any) -> RunRow:
-    run_id, workflow_id, status, started, ended, context, version, is_known = values
+    run_id, workflow_id, status, started, ended, context, version = values
     content = None if context is None else context.encode()
-    return RunRow(run_id, workflow_id, status, started, ended, content, run_id, version, is_known)
+    return RunRow(run_id, workflow_id, status, started, ended, content, run_id, version)

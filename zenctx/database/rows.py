@@ -26,8 +26,6 @@ class RunRow(NamedTuple):
     position: Position
     version: str = ""
     """What tells whether the row was written since: PostgreSQL's `xmin`; SQLite compares the text itself."""
-    is_known: bool = False
-    """Whether it has one of `BatchLimits.known_versions`; then its context was not read, and `text` is None."""
 
     @property
     def started_at(self) -> datetime | None:
@@ -43,6 +41,17 @@ class RunRow(NamedTuple):
     def times_readable(self) -> bool:
         """Whether each time that the row has can be read."""
         return all(stored is None or read_moment(stored) is not None for stored in (self.stored_start, self.stored_end))
+
+
+class UnknownRows(NamedTuple):
+    """A part of a walk that leaves out rows of known versions: the others, how many it left out, where it ended.
+
+    `last` is None where there was nothing more.
+    """
+
+    rows: list[RunRow]
+    known: int
+    last: Position | None
 
 
 class ContextChange(NamedTuple):
@@ -79,8 +88,6 @@ class BatchLimits:
 
     rows: int
     stored_bytes: int = 4 * 1024 * 1024
-    known_versions: tuple[str, ...] = ()
-    """Versions of rows whose contexts need not be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from zenctx.database import postgresql, sqlite
 from zenctx.database.engine import Database
-from zenctx.database.rows import BatchLimits, ContextChange, Position, RunRow, Selection, Written
+from zenctx.database.rows import BatchLimits, ContextChange, Position, RunRow, Selection, UnknownRows, Written
 from zenctx.database.versions import WrittenVersions
 from zenctx.errors import NotFoundError
 
@@ -24,6 +24,17 @@ class RunAccess(Protocol):
         self, connection: Connection, after: Position | None, limits: BatchLimits, selection: Selection
     ) -> list[RunRow]:
         """Reads the next runs of a walk."""
+        ...
+
+    def read_unknown(
+        self,
+        connection: Connection,
+        after: Position | None,
+        limits: BatchLimits,
+        selection: Selection,
+        versions: Sequence[str],
+    ) -> UnknownRows:
+        """Reads the next runs of a walk, but only counts those of some versions."""
         ...
 
     def read_run(self, connection: Connection, run_id: str) -> RunRow | None:
@@ -54,27 +65,39 @@ def works_in_parallel(database: Database) -> bool:
 
 
 def walk(
+    database: Database, connection: Connection, selection: Selection, limits: Callable[[], BatchLimits]
+) -> Iterator[list[RunRow]]:
+    """Yields all selected runs in batches, each read by itself: no transaction stays open over the walk.
+
+    `limits` is asked before each batch.
+    """
+    for part in walk_unknown(database, connection, selection, limits, WrittenVersions()):
+        yield part.rows
+
+
+def walk_unknown(
     database: Database,
     connection: Connection,
     selection: Selection,
     limits: Callable[[], BatchLimits],
-    known: WrittenVersions | None = None,
-) -> Iterator[list[RunRow]]:
-    """Yields all selected runs in batches, each read by itself: no transaction stays open over the walk.
-
-    `limits` is asked before each batch. Rows of `known` versions come without their contexts (see `RunRow.is_known`).
-    """
+    known: WrittenVersions,
+) -> Iterator[UnknownRows]:
+    """Yields the selected runs as `walk` does, but only counts rows of `known` versions, which may grow meanwhile."""
     after: Position | None = None
     reader = access(database)
     while True:
-        versions = known.beyond(str(after or "")) if known else ()
-        batch = reader.read_batch(connection, after, replace(limits(), known_versions=versions), selection)
+        versions = known.beyond(str(after or ""))
+        if versions:
+            part = reader.read_unknown(connection, after, limits(), selection, versions)
+        else:
+            rows = reader.read_batch(connection, after, limits(), selection)
+            part = UnknownRows(rows, 0, rows[-1].position if rows else None)
         # Also after the last one: an open transaction would keep others from writing to an SQLite file.
         connection.rollback()
-        if not batch:
+        if part.last is None:
             return
-        yield batch
-        after = batch[-1].position
+        yield part
+        after = part.last
 
 
 def count(database: Database, connection: Connection, selection: Selection) -> int:

@@ -4,6 +4,7 @@ By a random primary key a walk is half as fast. A rowid may change when the file
 alone.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from zenctx.database.columns import iso_utc
 from zenctx.database.errors import translated_errors
-from zenctx.database.rows import BatchLimits, ContextChange, Position, RunRow, Selection, Written
+from zenctx.database.rows import BatchLimits, ContextChange, Position, RunRow, Selection, UnknownRows, Written
 
 # Pages, 32 MB of the usual size: what a batch changes must fit, or some of it is written early, with its own sync.
 WRITER_SETTINGS: Mapping[str, str] = MappingProxyType({"cache_size": "8192"})
@@ -25,6 +26,8 @@ _UPDATE = "update workflow_runs set context = ? where rowid = ? and id = ? and c
 _UPDATE_SOME = """
     update workflow_runs set context = cast(case id {new} end as text)
     where rowid in ({rowids}) and cast(context as blob) = case id {old} end"""
+_MOST_PARAMETERS = 500
+"""Values in one list of parameters; SQLite limits their number, and SQLAlchemy needs much memory for each."""
 _TOGETHER = 50
 """Rows in one statement. More save nothing, for each of them looks for its values among those of all."""
 
@@ -49,6 +52,15 @@ def read_batch(
             if read >= limits.stored_bytes:
                 break
     return rows
+
+
+def read_unknown(
+    connection: Connection, after: Position | None, limits: BatchLimits, selection: Selection, versions: Sequence[str]
+) -> UnknownRows:
+    """Reads as `read_batch` does: rows have no versions here, so none is known by it."""
+    del versions
+    rows = read_batch(connection, after, limits, selection)
+    return UnknownRows(rows, 0, rows[-1].position if rows else None)
 
 
 def read_run(connection: Connection, run_id: str) -> RunRow | None:
@@ -128,7 +140,10 @@ def selected(selection: Selection) -> tuple[list[str], dict[str, Any]]:
         ("status", selection.statuses),
         ("workflow_id", selection.workflow_ids),
     ):
-        if chosen:
+        if len(chosen) > _MOST_PARAMETERS:
+            conditions.append(f"{column} in (select value from json_each(:{column}_all))")
+            parameters[f"{column}_all"] = json.dumps(chosen)
+        elif chosen:
             names = [f"{column}_{number}" for number in range(len(chosen))]
             conditions.append(f"{column} in ({', '.join(':' + name for name in names)})")
             parameters |= dict(zip(names, chosen, strict=True))

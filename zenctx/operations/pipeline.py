@@ -1,6 +1,7 @@
-"""Reading ahead and writing behind, one step each, so that a program and its database work at the same time."""
+"""Reading ahead and writing behind, so that a program and its database work at the same time."""
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -14,18 +15,21 @@ database its next statement, and it waits as long as they do."""
 
 
 class Pipeline(Generic[T]):
-    """Yields items, and carries out in a thread what is handed over for each, at most one step behind.
+    """Yields items, and carries out in threads what is handed over for each, at most `behind` steps behind.
 
     With a `reader` the next item is read at any time; without one it is read only while nothing is carried out, for a
     database in which readers and writers exclude each other.
     """
 
-    def __init__(self, source: Iterator[T], writer: ThreadPoolExecutor, reader: ThreadPoolExecutor | None) -> None:
+    def __init__(
+        self, source: Iterator[T], writer: ThreadPoolExecutor, reader: ThreadPoolExecutor | None, behind: int
+    ) -> None:
         self._source = source
         self._writer = writer
         self._reader = reader
+        self._behind = behind
         self._ahead: Future[T | None] | None = None
-        self._pending: Future[None] | None = None
+        self._pending: deque[Future[None]] = deque()
 
     def __iter__(self) -> Iterator[T]:
         """Yields the items; they are read as described above. Raises what reading raises."""
@@ -33,17 +37,19 @@ class Pipeline(Generic[T]):
             yield item
 
     def do(self, work: Callable[[], None]) -> None:
-        """Starts `work` once the work before it is done; raises what that one raised."""
-        self.wait()
+        """Starts `work` once there is a thread for it; raises what earlier work raised."""
+        self._wait_for(self._behind - 1)
         if self._reader is None:
             self._ahead = self._read()
-        self._pending = self._writer.submit(work)
+        self._pending.append(self._writer.submit(work))
 
     def wait(self) -> None:
-        """Waits until everything is done; raises what the last work raised."""
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.result()
+        """Waits until everything is done; raises what the first work that failed raised."""
+        self._wait_for(0)
+
+    def _wait_for(self, left: int) -> None:
+        while len(self._pending) > left:
+            self._pending.popleft().result()
 
     def _take(self) -> T | None:
         if self._ahead is None:
@@ -62,12 +68,16 @@ class Pipeline(Generic[T]):
 
 
 @contextmanager
-def pipeline(source: Iterator[T], *, reads_beside_writes: bool) -> Iterator[Pipeline[T]]:
-    """Gives a pipeline; at the end of the block all that was handed over is done. Raises what the last work raised."""
+def pipeline(source: Iterator[T], *, writers: int) -> Iterator[Pipeline[T]]:
+    """Gives a pipeline; at the end of the block all that was handed over is done. Raises what the first failure raised.
+
+    `writers` work at once while the source is read; with 0 there is one, and it and the source take turns.
+    """
     with ExitStack() as stack:
         stack.enter_context(_short_turns())
-        reader = stack.enter_context(ThreadPoolExecutor(1, "zenctx-read")) if reads_beside_writes else None
-        line = Pipeline(source, stack.enter_context(ThreadPoolExecutor(1, "zenctx-write")), reader)
+        reader = stack.enter_context(ThreadPoolExecutor(1, "zenctx-read")) if writers else None
+        behind = max(writers, 1)
+        line = Pipeline(source, stack.enter_context(ThreadPoolExecutor(behind, "zenctx-write")), reader, behind)
         yield line
         line.wait()
 

@@ -73,8 +73,6 @@ def decide(row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: 
 
 
 def _by_content(row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck) -> Decision:
-    if row.is_known:
-        return Decision(row, Form.DESCRIPTORS, Action.NOTHING)
     if row.text is None:
         return Decision(row, Form.NULL, Action.NOTHING)
     if plan.request.direction is Direction.LEGACY:

@@ -50,6 +50,11 @@ class Tally:
     files: int = 0
     file_bytes: int = 0
 
+    def count_known(self, rows: int) -> None:
+        """Counts rows that need no look: they are descriptors, as they were written."""
+        self.rows += rows
+        self.forms[Form.DESCRIPTORS] += rows
+
     def add(self, other: "Tally") -> None:
         """Adds what another sweep did; what it found is its own."""
         self.converted += other.converted

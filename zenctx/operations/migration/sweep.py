@@ -15,7 +15,8 @@ from zenctx.database import conversions, quarantine, runs
 from zenctx.database.checks import has_zenctx_tables
 from zenctx.database.engine import Connection, Database
 from zenctx.database.engine_state import database_time, pending_retries
-from zenctx.database.rows import BatchLimits, RunRow
+from zenctx.database.rows import BatchLimits, RunRow, UnknownRows
+from zenctx.database.versions import WrittenVersions
 from zenctx.operations.migration.decide import Action, Circumstances, Decision, decide
 from zenctx.operations.migration.report import MigrationItem, Tally
 from zenctx.operations.migration.request import MigrationPlan
@@ -25,6 +26,8 @@ from zenctx.operations.progress import Progress
 
 FIRST_ROWS, MAX_ROWS = 200, 5000
 TARGET_SECONDS = 0.25
+WRITERS = 2
+"""Batches that are written at once, where the database can."""
 
 OnItem = Callable[[MigrationItem], None]
 _NAMED = (Action.WAIT, Action.LEAVE, Action.QUARANTINE, Action.QUARANTINED)
@@ -106,28 +109,29 @@ class Sweeper:
 
     def _sweep(self, tally: Tally, progress: Progress, *, name_left: bool, limit: int | None) -> None:
         parallel = runs.works_in_parallel(self._tools.database)
-        with pipeline(self._batches(), reads_beside_writes=parallel) as line:
-            for rows, around in line:
+        with pipeline(self._batches(), writers=WRITERS if parallel else 0) as line:
+            for (rows, known, _), around in line:
                 decisions = _limited(self._decide(rows, around), limit)
-                line.do(partial(self._carry_out, decisions, tally))
+                line.do(partial(self._carry_out, decisions, tally, len(rows) + known))
                 self._count(decisions, tally, name_left=name_left)
-                progress.advance(len(rows), sum(len(row.text or b"") for row in rows))
+                tally.count_known(known)
+                progress.advance(len(rows) + known, sum(len(row.text or b"") for row in rows))
                 if limit is not None:
                     limit -= sum(decision.action is Action.CONVERT for decision in decisions)
                     if limit <= 0:
                         break
 
-    def _batches(self) -> Iterator[tuple[list[RunRow], Circumstances]]:
+    def _batches(self) -> Iterator[tuple[UnknownRows, Circumstances]]:
         tools, known = self._tools, self._executor.known
-        versions = known.versions if known is not None else None
+        versions = known.versions if known is not None else WrittenVersions()
         selection = self._plan.request.selection
-        for rows in runs.walk(tools.database, tools.walker, selection, self._sizer.limits, versions):
-            yield rows, self._circumstances(rows)
+        for part in runs.walk_unknown(tools.database, tools.walker, selection, self._sizer.limits, versions):
+            yield part, self._circumstances(part.rows)
 
-    def _carry_out(self, batch: Sequence[Decision], tally: Tally) -> None:
+    def _carry_out(self, batch: Sequence[Decision], tally: Tally, rows: int) -> None:
         started = monotonic()
         self._executor.apply(batch, tally)
-        self._sizer.took(monotonic() - started, len(batch))
+        self._sizer.took(monotonic() - started, rows)
 
     def _decide(self, rows: Sequence[RunRow], around: Circumstances) -> list[Decision]:
         return [decide(row, self._plan, around, self._tools.locator_ok) for row in rows]

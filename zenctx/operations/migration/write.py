@@ -13,7 +13,9 @@ Nothing is ever deleted here.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from random import uniform
+from threading import Lock
 from time import sleep
 from typing import Protocol
 
@@ -53,28 +55,80 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WriterTools:
-    """What a writer works with: the database, a connection of its own, and the live files."""
+    """What writers work with: the database, a connection for each of them, and the live files."""
 
     database: Database
-    connection: Connection
+    connections: Sequence[Connection]
     live: LiveFiles
 
 
-class Writer:
-    """Writes batches. One writer has one connection; several may work on one database."""
+class Writers:
+    """Writers for one migration, each with a connection of its own; as many batches may be applied at once.
+
+    What they count is added up here, under one lock, also where a batch fails half-way.
+    """
 
     def __init__(self, tools: WriterTools, plan: MigrationPlan, operation_id: str) -> None:
-        self._tools = tools
-        self._plan = plan
-        self._operation_id = operation_id
-        self._bound = False
         self.converted = 0
         self.items: deque[MigrationItem] = deque()
         to_descriptors = plan.request.direction is Direction.DESCRIPTORS
-        self.known = Known(tools.database, tools.connection) if to_descriptors else None
+        self.known = Known(tools.database, tools.connections[0]) if to_descriptors else None
+        binding = _Binding(tools.live)
+        self._counting = Lock()
+        self._free: SimpleQueue[_Writer] = SimpleQueue()
+        for connection in tools.connections:
+            journal = _Journal(plan, operation_id, self.items, self.known)
+            self._free.put(_Writer(tools.database, connection, binding, journal))
 
     def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
         """Converts a batch; see the text of the module for the order."""
+        writer = self._free.get()
+        done = Tally()
+        try:
+            writer.apply(batch, done)
+        finally:
+            self._free.put(writer)
+            with self._counting:
+                self.converted += done.converted
+                tally.add(done)
+
+
+class _Binding:
+    """The live files, which are bound to the database before the first of them is written."""
+
+    def __init__(self, live: LiveFiles) -> None:
+        self.live = live
+        self._lock = Lock()
+        self._bound = False
+
+    def require(self, connection: Connection) -> None:
+        with self._lock:
+            if not self._bound:
+                bind_store(self.live, connection)
+                self._bound = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Journal:
+    """What writers write for, and where they tell of it; all of it takes several at once."""
+
+    plan: MigrationPlan
+    operation_id: str
+    items: deque[MigrationItem]
+    known: Known | None
+
+
+class _Writer:
+    """Writes one batch at a time over one connection."""
+
+    def __init__(self, database: Database, connection: Connection, binding: _Binding, journal: _Journal) -> None:
+        self._database = database
+        self._connection = connection
+        self._binding = binding
+        self._journal = journal
+        self._plan = journal.plan
+
+    def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
         failed = [_quarantined(d, self._plan, d.reason) for d in batch if d.action is Action.QUARANTINE]
         changes: list[ContextChange] = []
         for decision in batch:
@@ -92,23 +146,18 @@ class Writer:
             changes.append(ContextChange(decision.row, self._converted(decision, tally)))
         except (DataError, LocatorRefusedError) as error:
             failed.append(_quarantined(decision, self._plan, error.message))
-            self.items.append(_item(decision, Action.QUARANTINE, error.message))
+            self._journal.items.append(_item(decision, Action.QUARANTINE, error.message))
 
     def _converted(self, decision: Decision, tally: Tally) -> bytes:
         if decision.wrapped is None:
-            return unwrap(decision.entries, self._tools.live.read, self._plan.request.bytes_as)
+            return unwrap(decision.entries, self._binding.live.read, self._plan.request.bytes_as)
         if not decision.wrapped.large:
             return decision.wrapped.text()
-        self._bind()
-        stored = self._tools.live.put(decision.row.run_id, decision.wrapped.large)
+        self._binding.require(self._connection)
+        stored = self._binding.live.put(decision.row.run_id, decision.wrapped.large)
         tally.files += len(stored)
         tally.file_bytes += sum(content.size for content in stored)
         return decision.wrapped.text(stored)
-
-    def _bind(self) -> None:
-        if not self._bound:
-            bind_store(self._tools.live, self._tools.connection)
-            self._bound = True
 
     def _write_patiently(self, changes: list[ContextChange], failed: list[Quarantined], tally: Tally) -> None:
         """Writes in one transaction; where somebody holds a row, in smaller ones, so that no other waits for it.
@@ -117,14 +166,14 @@ class Writer:
         """
         for attempt in range(_ATTEMPTS):
             try:
-                with self._tools.database.translated_errors():
+                with self._database.translated_errors():
                     self._write(changes, failed, tally)
                 return
             except LostConnectionError:
                 raise
             except TransientDatabaseError:
                 # An SQLite file is held as a whole, and has been waited for already.
-                if not runs.works_in_parallel(self._tools.database):
+                if not runs.works_in_parallel(self._database):
                     raise
                 # Undone as a whole: nothing was written. Not all come back at the same moment.
                 sleep(_PAUSE_SECONDS * 2**attempt * uniform(0.5, 1.5))  # noqa: S311 - jitter, nothing secret
@@ -136,18 +185,17 @@ class Writer:
         self._write_patiently(changes[middle:], [], tally)
 
     def _write(self, changes: list[ContextChange], failed: list[Quarantined], tally: Tally) -> None:
-        tools = self._tools
-        with write_transaction(tools.connection) as connection:
-            description = tools.database.description
-            written = runs.access(tools.database).write_batch(connection, changes, description)
-            conversions.record(connection, self._operation_id, self._plan.request.direction, written.run_ids)
+        database, operation_id = self._database, self._journal.operation_id
+        with write_transaction(self._connection) as connection:
+            written = runs.access(database).write_batch(connection, changes, database.description)
+            conversions.record(connection, operation_id, self._plan.request.direction, written.run_ids)
             quarantine.remove(connection, written.run_ids)
             refused = [self._refused(rejection) for rejection in written.rejected]
-            quarantine.put(connection, failed + refused, self._operation_id)
+            quarantine.put(connection, failed + refused, operation_id)
         form = _form_before(self._plan)
-        self.items.extend(MigrationItem(row.run_id, form, Action.QUARANTINE, row.reason) for row in refused)
-        if self.known is not None:
-            self.known.wrote(written)
+        self._journal.items.extend(MigrationItem(row.run_id, form, Action.QUARANTINE, row.reason) for row in refused)
+        if self._journal.known is not None:
+            self._journal.known.wrote(written)
         self._count(changes, written, len(failed) + len(refused), tally)
 
     def _refused(self, rejection: Rejection) -> Quarantined:
@@ -155,7 +203,6 @@ class Writer:
         return Quarantined(row.run_id, self._plan.request.direction, reason, fingerprint(row.text or b""))
 
     def _count(self, changes: list[ContextChange], written: Written, quarantined: int, tally: Tally) -> None:
-        self.converted += len(written.run_ids)
         tally.converted += len(written.run_ids)
         tally.changed += len(changes) - len(written.run_ids) - len(written.rejected)
         tally.newly_quarantined += quarantined
