@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from tests.context import texts
 from tests.context.storage import anywhere
-from zenctx.context.convert import wrap
+from zenctx.context.convert import unwrap, wrap
+from zenctx.context.descriptor import RefValueDescriptor
 from zenctx.context.forms import Form, detect
-from zenctx.context.quick import MAX_ROW_BYTES, count_evident_descriptors, wrap_quickly
+from zenctx.context.quick import MAX_ROW_BYTES, count_evident_descriptors, unwrap_quickly, wrap_quickly
 from zenctx.context.rules import EngineReads, StorageRules
 
 LEGACY = Path(__file__).parents[1] / "vectors" / "legacy"
@@ -29,6 +30,11 @@ def wrap_carefully(text: bytes, rules: StorageRules) -> bytes | None:
         return None
     wrapped = wrap(found.members, rules)
     return None if wrapped.large else wrapped.text()
+
+
+def read_nothing(descriptor: RefValueDescriptor) -> bytes:
+    """Stands for files where there must be none."""
+    raise AssertionError(descriptor)
 
 
 def descriptors_of(tree: texts.Tree, size: bytes = b"8") -> texts.Tree:
@@ -98,12 +104,15 @@ def test_wrapping_quickly_is_wrapping_carefully(text: bytes, memory_threshold: i
 @example(b'{"a":' + FULL.replace('"size":8', '"size":8,"size":8').encode() % b"1" + b"}")
 @example(b'{"a":' + FULL.encode() % b'"\xff"' + b"}")
 @example(b'{"a":' + FULL.encode() % rb'"\udc00"' + b"}")
-def test_counting_quickly_is_counting_carefully(text: bytes) -> None:
-    """Whatever is counted quickly is descriptors without doubt, all of them in memory, and as many."""
+def test_counting_and_unwrapping_quickly_is_doing_it_carefully(text: bytes) -> None:
+    """Whatever is counted quickly is descriptors without doubt, all of them in memory, and comes back the same."""
     count = count_evident_descriptors(text)
     found = detect(text, anywhere)
     assert not count or (found.form, len(found.entries)) == (Form.DESCRIPTORS, count)
     assert not count or all(e.descriptor and e.descriptor.type == "MEMORY" and not e.reason for e in found.entries)
+    quick = unwrap_quickly(text)
+    assert (quick is None) == (count == 0)
+    assert quick is None or quick == unwrap(found.entries, read_nothing)
 
 
 @given(texts.trees, st.booleans())

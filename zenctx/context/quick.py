@@ -24,6 +24,7 @@ MAX_ROW_BYTES = 256 * 1024
 _MAX_REMEMBERED_NAMES = 100
 _MAX_REMEMBERED_BYTES = 16 * 1024
 
+_VALUE = b"%b:%%b"
 _VALUE_LIKE_JSONB = b"%b: %%b"
 _MEMORY = b'%b:{"type":"MEMORY","locator":null,"mediaType":null,"size":%%d,"checksum":null,"inlineValue":%%b}'
 _MEMORY_LIKE_JSONB = (
@@ -67,6 +68,11 @@ class _Layout:
         return self._template(_VALUE_LIKE_JSONB, b", ")
 
     @cached_property
+    def values(self) -> bytes:
+        """The same as it is written."""
+        return self._template(_VALUE, b",")
+
+    @cached_property
     def memory(self) -> bytes:
         """A row of MEMORY descriptors as the engine writes it; takes a size and a value by turns."""
         return self._template(_MEMORY, b",")
@@ -108,20 +114,36 @@ def count_evident_descriptors(text: bytes) -> int:
 
     0 where that is not evident.
     """
+    found = _evident_descriptors(text)
+    return len(found[1]) if found else 0
+
+
+def unwrap_quickly(text: bytes) -> bytes | None:
+    """Gives the legacy row of what `count_evident_descriptors` counts; None where that is not evident."""
+    found = _evident_descriptors(text)
+    if found is None:
+        return None
+    layout, values = found
+    return layout.values % tuple(values)
+
+
+def _evident_descriptors(text: bytes) -> "tuple[_Layout, list[msgspec.Raw]] | None":
+    """The layout and the values of a row that has MEMORY descriptors only; None for what is unusual in any way."""
     if len(text) > MAX_ROW_BYTES or not _is_evidently_sound(text):
-        return 0
+        return None
     try:
         decoded = _DESCRIPTORS.decode(text)
     except (RecursionError, msgspec.MsgspecError):
-        return 0
+        return None
     if not decoded:
-        return 0
+        return None
     layout = _layout(tuple(decoded), len(text))
     entries = decoded.values()
-    arguments = _by_turns([entry.size for entry in entries], [entry.inlineValue for entry in entries])
+    values = [entry.inlineValue for entry in entries]
+    arguments = _by_turns([entry.size for entry in entries], values)
     # Spelled again, it must be the row: this says that no name and no property stands twice.
     is_spelled = text in (layout.memory % arguments, layout.memory_like_jsonb % arguments)
-    return len(decoded) if is_spelled else 0
+    return (layout, values) if is_spelled else None
 
 
 def _layout(names: tuple[str, ...], length: int) -> _Layout:

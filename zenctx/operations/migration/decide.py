@@ -10,7 +10,7 @@ from zenctx.context.classes import RunClass, RunFacts, classify_run
 from zenctx.context.convert import LargeValue, Wrapped, wrap
 from zenctx.context.direction import Direction
 from zenctx.context.forms import Detection, Entry, Fit, Form, LocatorCheck, detect
-from zenctx.context.quick import count_evident_descriptors, wrap_quickly
+from zenctx.context.quick import count_evident_descriptors, unwrap_quickly, wrap_quickly
 from zenctx.context.rawjson import Member
 from zenctx.database.conversions import Conversion, is_run_id
 from zenctx.database.quarantine import Quarantined, fingerprint
@@ -76,6 +76,8 @@ def _by_content(row: RunRow, plan: MigrationPlan, around: Circumstances, locator
     if row.text is None:
         return Decision(row, Form.NULL, Action.NOTHING)
     if plan.request.direction is Direction.LEGACY:
+        if quick := _to_legacy_quickly(row, row.text, plan, around):
+            return quick
         return _to_legacy(row, detect(row.text, locator_ok), plan, around)
     if plan.request.assume is None:
         if ready := wrap_quickly(row.text, plan.rules):
@@ -159,6 +161,15 @@ def _to_legacy(row: RunRow, found: Detection, plan: MigrationPlan, around: Circu
         # No engine writes such a context by itself: it is the legacy one, whose values look like descriptors.
         return Decision(row, found.form, Action.NOTHING)
     return Decision(row, found.form, Action.LEAVE, found.reason or _without_record(around, row))
+
+
+def _to_legacy_quickly(row: RunRow, text: bytes, plan: MigrationPlan, around: Circumstances) -> Decision | None:
+    """What `_to_legacy` decides of an ordinary row; None for every other."""
+    if _was_last(around, row, Direction.DESCRIPTORS):
+        ready = unwrap_quickly(text) if plan.request.assume is None else None
+        return Decision(row, Form.DESCRIPTORS, Action.CONVERT, ready=ready) if ready else None
+    # What could be wrapped without a second look is plain values only.
+    return Decision(row, Form.LEGACY, Action.NOTHING) if wrap_quickly(text, plan.rules) else None
 
 
 def _without_record(around: Circumstances, row: RunRow) -> str:
