@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from tests.operations.world import LEGACY, World
+from tests.operations.world import LEGACY, World, request
 from tests.support.rows import compact
 from zenctx.database import journal, locks
 from zenctx.database.engine import write_transaction
 from zenctx.database.locks import Lock
 from zenctx.errors import LockedError
+from zenctx.operations import migrate as operation
+from zenctx.operations.migration.report import MigrationItem
 from zenctx.operations.progress import Progress
 from zenctx.store.base import NewFile, StoredFile
 from zenctx.store.local import LocalStore
@@ -187,10 +189,10 @@ def test_an_interruption_is_on_record(world: World) -> None:
     with pytest.raises(KeyboardInterrupt):
         world.migrate(progress=Recorder(on_batch=interrupt), batch_rows=5)
     with world.database.connect() as connection:
-        (operation,) = journal.latest(connection)
-    assert (operation.outcome, operation.exit_code) == ("interrupted", 130)
-    assert 0 < operation.counts["converted"] <= 10
-    assert world.migrate().report.summary.converted == 20 - operation.counts["converted"]
+        (entry,) = journal.latest(connection)
+    assert (entry.outcome, entry.exit_code) == ("interrupted", 130)
+    assert 0 < entry.counts["converted"] <= 10
+    assert world.migrate().report.summary.converted == 20 - entry.counts["converted"]
 
 
 def test_the_lock_of_a_lost_session_is_lost_with_its_writer(
@@ -207,3 +209,20 @@ def test_the_lock_of_a_lost_session_is_lost_with_its_writer(
     assert getattr(caught.value, "exit_code", 1) == 12
     assert postgres_world.rows.changed() == []
     assert postgres_world.migrate().report.exit_code == 0
+
+
+def test_a_migration_that_nobody_listens_to_any_more_is_on_record(world: World) -> None:
+    """Whatever ends it, the journal has an outcome: for `migrate | head`, too."""
+
+    class ClosedError(Exception):
+        exit_code = 141
+
+    def stop(item: MigrationItem) -> None:
+        raise ClosedError(item.run_id)
+
+    world.rows.add("[]")
+    with pytest.raises(ClosedError):
+        operation.migrate(world.database, world.settings, request(), stop)
+    with world.database.connect() as connection:
+        (entry,) = journal.latest(connection)
+    assert (entry.outcome, entry.exit_code) == ("interrupted", 141)

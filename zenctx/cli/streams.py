@@ -14,6 +14,8 @@ from zenctx.errors import ZenctxError
 class StdoutClosedError(Exception):
     """Nobody reads standard output any more (`| head`): the command ends quietly."""
 
+    exit_code = 141
+
 
 class StdoutError(ZenctxError):
     """Standard output cannot be written, for instance because its disk is full."""

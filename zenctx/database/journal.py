@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,15 @@ from zenctx.errors import ZenctxError
 
 Clock = Callable[[], datetime]
 
-_OUTCOMES = {0: "done", 3: "partial", 4: "problems", 5: "refused", 11: "locked", 130: "interrupted"}
+_OUTCOMES = {
+    0: "done",
+    3: "partial",
+    4: "problems",
+    5: "refused",
+    11: "locked",
+    130: "interrupted",
+    141: "interrupted",
+}
 _FAILED = "failed"
 
 
@@ -63,7 +71,7 @@ def begin(connection: Connection, command: str, arguments: Mapping[str, object],
                 id=operation_id,
                 command=command,
                 arguments=json.dumps(dict(arguments), default=str),
-                who=_who(),
+                who=who(),
                 version=__version__,
                 started_at=now,
                 updated_at=now,
@@ -112,6 +120,21 @@ def latest(connection: Connection, *, command: str | None = None, limit: int = 2
     return [_operation(row) for row in connection.execute(query)]
 
 
+def latest_of(connection: Connection, commands: Sequence[str], *, limit: int | None = 20) -> list[Operation]:
+    """Give the newest operations of some commands, newest first."""
+    query = select(zenctx_operation).where(zenctx_operation.c.command.in_(commands))
+    query = query.order_by(zenctx_operation.c.started_at.desc(), zenctx_operation.c.id.desc()).limit(limit)
+    return [_operation(row) for row in connection.execute(query)]
+
+
+def unfinished(connection: Connection, commands: Sequence[str]) -> list[Operation]:
+    """Give the operations of some commands that run, or have died, oldest first."""
+    query = select(zenctx_operation).where(
+        zenctx_operation.c.command.in_(commands), zenctx_operation.c.outcome.is_(None)
+    )
+    return [_operation(row) for row in connection.execute(query.order_by(zenctx_operation.c.id))]
+
+
 def _change(connection: Connection, operation_id: str, **values: object) -> None:
     with write_transaction(connection):
         connection.execute(update(zenctx_operation).where(zenctx_operation.c.id == operation_id).values(**values))
@@ -122,7 +145,8 @@ def _operation(row: Row[Any]) -> Operation:
     return Operation(**{**fields, "arguments": json.loads(row.arguments), "counts": json.loads(row.counts)})
 
 
-def _who() -> str:
+def who() -> str:
+    """Gives who runs this process, as `user@host`."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # A container's user often has no name; the class of the error depends on the version.

@@ -40,7 +40,7 @@ from zenctx.operations.progress import SILENT, Progress
 MAX_SWEEPS = 5
 """An engine that saves a run which it loaded before the conversion puts the old form back: another sweep finds it."""
 
-_INTERRUPTED = 130
+_UNEXPECTED, _INTERRUPTED = 1, 130
 
 
 def plan(database: Database, connection: Connection, settings: Settings, request: MigrationRequest) -> MigrationPlan:
@@ -219,6 +219,10 @@ def _journalled(connection: Connection, work: _Work, run: Callable[[], Migration
         ending = _half_way(error, work.executor.converted)
         _finish(work, ending.exit_code, ending)
         raise ending from None
+    except Exception as error:
+        # Not ours to explain: whoever listens went away, or nobody foresaw it. What was done is on record all the same.
+        _finish(work, getattr(error, "exit_code", _UNEXPECTED), None)
+        raise
 
 
 def _half_way(error: ZenctxError, converted: int) -> ZenctxError:
