@@ -19,12 +19,14 @@ import fcntl
 import os
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from zenctx.store.access import Access
+from zenctx.store.cloning import clone
 from zenctx.store.names import temporary_name
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS_HERE = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 # fsync of a directory is refused so by file systems that have no notion of it, which is no failure of the device.
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP}
@@ -81,41 +83,60 @@ class PendingFile:
         while chunk:
             chunk = chunk[os.write(self._fd, chunk) :]
 
-    def publish(self, names: Iterable[str], access: Access) -> str:
-        """Make it durable and give it the first of `names` that is free; returns that, or raises `FileExistsError`."""
+    def clone(self, source: int) -> bool:
+        """Share the content of the open file `source` instead of writing any; False where the file system cannot.
+
+        The file system copies what either of them changes later, so neither can alter the other.
+        """
+        return clone(source, self._fd)
+
+    def reread(self) -> BinaryIO:
+        """What was written so far, to be read and closed."""
+        return os.fdopen(os.open(self._temporary, _READ, dir_fd=self._directory), "rb")
+
+    def publish(self, names: Iterable[str], access: Access, into: int | None = None) -> str:
+        """Make it durable and give it the first of `names` that is free; returns that, or raises `FileExistsError`.
+
+        The name is in the open directory `into`, on the same file system, when that is given.
+        """
         access.apply(self._fd, access.file_mode)
         sync(self._fd)
+        target = self._directory if into is None else into
         for name in names:
             try:
-                self._take(name)
+                self._take(name, target)
             except FileExistsError:
-                if not self._is_ours(name):
+                if not self._is_ours(name, target):
                     continue
             return name
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
-    def _take(self, name: str) -> None:
+    def replace(self, name: str, into: int) -> None:
+        """Put it in the place of `name` in the open directory `into`, once `publish` has found that taken."""
+        os.rename(self._temporary, name, src_dir_fd=self._directory, dst_dir_fd=into)
+
+    def _take(self, name: str, target: int) -> None:
         # link refuses an existing name, which rename would replace.
         try:
-            os.link(self._temporary, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+            os.link(self._temporary, name, src_dir_fd=self._directory, dst_dir_fd=target)
         except OSError as error:
             if error.errno not in _NO_LINKS_HERE:
                 raise
-            self._rename(name)
+            self._rename(name, target)
 
-    def _rename(self, name: str) -> None:
+    def _rename(self, name: str, target: int) -> None:
         # A file system without links: look first. What could slip in between would need the same 64 random bits; for
         # the marker, two first uses at the same moment, after which the earlier user holds an id that guards refuse.
         try:
-            os.stat(name, dir_fd=self._directory, follow_symlinks=False)
+            os.stat(name, dir_fd=target, follow_symlinks=False)
         except FileNotFoundError:
-            os.rename(self._temporary, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+            os.rename(self._temporary, name, src_dir_fd=self._directory, dst_dir_fd=target)
         else:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
-    def _is_ours(self, name: str) -> bool:
+    def _is_ours(self, name: str, target: int) -> bool:
         # A network file system may repeat a link whose answer was lost, and then says that the name exists.
-        there = os.stat(name, dir_fd=self._directory, follow_symlinks=False)
+        there = os.stat(name, dir_fd=target, follow_symlinks=False)
         return os.path.samestat(there, os.fstat(self._fd))
 
 

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from zenctx.store.access import Access, resolve_access
 from zenctx.store.base import Content, FileEntry, FileStat, NewFile, StoredFile
 from zenctx.store.beneath import open_directory, open_file, open_root, stat_file
+from zenctx.store.directories import make_with_parents, sync_upwards
 from zenctx.store.durable import PendingFile, make_directory, sync_directory
 from zenctx.store.faults import translated
 from zenctx.store.hashing import copy_hashed
@@ -39,8 +40,8 @@ class LocalStore:
         """Create the root and the directories above it where they are missing, durably."""
         access = self._access()
         with self._writing():
-            _make_with_parents(self.root, access)
-            _sync_upwards(self.root)
+            make_with_parents(self.root, access)
+            sync_upwards(self.root)
 
     def exists(self) -> bool:
         """Whether the root is a directory; `StoreError` when that cannot be known."""
@@ -185,31 +186,3 @@ def _discard(root: int, stored: Iterable[StoredFile]) -> None:
                 os.unlink(name, dir_fd=fd)
             finally:
                 os.close(fd)
-
-
-def _make_with_parents(path: Path, access: Access) -> None:
-    if path.is_dir():
-        return
-    if path.parent != path:
-        _make_with_parents(path.parent, access)
-    parent = open_root(path.parent)
-    try:
-        make_directory(parent, path.name, access)
-    finally:
-        os.close(parent)
-
-
-def _sync_upwards(root: Path) -> None:
-    """Make the root and the directories above it durable, also those that a run which was killed had just made."""
-    device = root.stat().st_dev
-    for directory in (root, *root.parents):
-        try:
-            fd = open_root(directory)
-        except PermissionError:
-            return  # not one that we could have made
-        try:
-            if os.fstat(fd).st_dev != device:
-                return
-            sync_directory(fd)
-        finally:
-            os.close(fd)

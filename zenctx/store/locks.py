@@ -1,5 +1,7 @@
 """Locks on a store that die with the process that holds them: flock on a file that is never removed."""
 
+import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -13,7 +15,9 @@ from zenctx.store.beneath import open_root
 from zenctx.store.faults import shown, translated
 from zenctx.store.names import LOCK
 
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NO_WRITING = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @contextmanager
@@ -23,7 +27,7 @@ def hold(root: Path, access: Access, *, exclusive: bool) -> Iterator[None]:
     Raises `LockedError` at once when another holder excludes it, in this process or another, and `StoreError` when the
     lock file cannot be made or locked.
     """
-    fd = _open(root, access)
+    fd = _open(root, access, exclusive=exclusive)
     try:
         _lock(fd, root, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
         yield
@@ -40,11 +44,11 @@ def _lock(fd: int, root: Path, how: int) -> None:
             raise LockedError(message, hint="Run the command again when it has finished.") from error
 
 
-def _open(root: Path, access: Access) -> int:
+def _open(root: Path, access: Access, *, exclusive: bool) -> int:
     with translated(root, "locked"):
         directory = open_root(root)
         try:
-            fd = os.open(LOCK, _FLAGS, 0o600, dir_fd=directory)
+            fd = _open_lock(directory, exclusive=exclusive)
         finally:
             os.close(directory)
         try:
@@ -53,6 +57,18 @@ def _open(root: Path, access: Access) -> int:
             os.close(fd)
             raise
     return fd
+
+
+def _open_lock(directory: int, *, exclusive: bool) -> int:
+    try:
+        return os.open(LOCK, _FLAGS, 0o600, dir_fd=directory)
+    except OSError as error:
+        if exclusive or error.errno not in _NO_WRITING:
+            raise
+        # Who may only read, a copy on a read-only file system say, holds what is there already.
+        with contextlib.suppress(OSError):
+            return os.open(LOCK, _READ_FLAGS, dir_fd=directory)
+        raise
 
 
 def _settle(fd: int, root: Path, access: Access) -> None:
