@@ -1,5 +1,7 @@
 """Counts of values add up, and are a snapshot."""
 
+from dataclasses import asdict
+
 from tests.support.counted_files import CountedFiles
 from zenctx.context.counters import Failure, Stage, ValueCounters
 from zenctx.context.factory import RefValueFactory, StoragePreference
@@ -23,6 +25,17 @@ def test_values_are_counted_by_kind_with_their_bytes() -> None:
     done = context.counters.snapshot()
     assert (done.released, done.released_bytes) == (made.created, made.created_bytes)
     assert made.released == {}, "a snapshot stays as it was"
+
+
+def test_counts_are_plain_for_whoever_shows_them() -> None:
+    """Names and numbers: they print as text, and JSON takes them."""
+    context = RuntimeContext()
+    context.put("memory", "four")
+    context.counters.failed([Failure("a", Stage.CREATION, "why")])
+    counts = context.counters.snapshot()
+    assert {type(name) for part in asdict(counts).values() for name in part} == {str}
+    assert "{'MEMORY': 1}" in repr(counts)
+    assert "{'creation': 1}" in repr(counts)
 
 
 def test_a_pending_value_is_counted_once() -> None:

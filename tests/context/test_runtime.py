@@ -324,15 +324,84 @@ def test_pending_writes_can_be_given_up(context: RuntimeContext, files: CountedF
 
 
 def test_the_block_releases_everything_once(files: CountedFiles) -> None:
-    """Pending writes too; then the context is empty, and can be used again."""
+    """Pending writes too; to clear it once more is harmless."""
     with RuntimeContext(RefValueFactory(files=files)) as context:
         context.put("a", 1, storage=FILE)
         context.write("b", 2, storage=FILE)
         context.start_loop("each")
     context.clear()
     assert (files.counts, len(context), context.active_loops) == ({1}, 0, ())
+
+
+def test_a_context_that_was_cleared_can_be_used_again(context: RuntimeContext) -> None:
+    """Inside its block it is only empty."""
+    context.put("a", 1)
+    context.clear()
     context.put("a", 3)
     assert context.get("a") == 3
+
+
+AFTER_THE_BLOCK: dict[str, Callable[[RuntimeContext], object]] = {
+    "put": lambda context: context.put("a", 1, storage=FILE),
+    "put_stream": lambda context: context.put_stream("a", [b"x"]),
+    "put_ref": lambda context: context.put_ref("a", MemoryValue(b"1")),
+    "write": lambda context: context.write("a", 1, storage=FILE),
+    "write_stream": lambda context: context.write_stream("a", [b"x"]),
+    "flush": lambda context: context.flush_pending_writes("n"),
+    "get": lambda context: context.get("a"),
+    "get_ref": lambda context: context.get_ref("a"),
+    "open_stream": lambda context: context.open_stream("a"),
+    "read_json": lambda context: context.read_json("a"),
+    "read": lambda context: context.read("n", "a"),
+    "set_alias": lambda context: context.set_alias("a", "{{b}}"),
+    "add_consumers": lambda context: context.add_consumers("a", ["n"]),
+    "start_loop": lambda context: context.start_loop("l"),
+    "snapshot": lambda context: context.snapshot(),
+    "to_descriptors": lambda context: context.to_descriptors(),
+    "enter": lambda context: context.__enter__(),
+}
+
+
+@pytest.mark.parametrize("what", AFTER_THE_BLOCK)
+def test_a_closed_context_is_used_no_more(files: CountedFiles, what: str) -> None:
+    """What is put would be in nobody's hands, what is read is not missing but released: one clear error says so."""
+    with RuntimeContext(RefValueFactory(files=files)) as context:
+        context.put("a", 1)
+        context.set_alias("alias", "{{a}}")
+    with pytest.raises(ReleasedError, match=r"^the context is closed: its values were released"):
+        AFTER_THE_BLOCK[what](context)
+    assert files.made == []
+    assert (context.contains("a"), context.keys(), context.pending_keys()) == (False, [], [])
+    context.remove("a")
+    context.end_loop("l")
+    context.clear()
+
+
+@pytest.mark.parametrize("how", ["put_stream", "write_stream"])
+def test_a_value_that_is_made_while_the_context_is_closed_leaves_no_file(files: CountedFiles, how: str) -> None:
+    """The block ended between the first byte and the last."""
+    context = RuntimeContext(RefValueFactory(files=files))
+
+    def stream() -> Iterator[bytes]:
+        yield b"first"
+        with context:
+            pass
+        yield b"last"
+
+    with pytest.raises(ReleasedError, match="is closed"):
+        getattr(context, how)("key", stream())
+    assert files.counts == {1}
+    assert context.counters.snapshot().created == {}
+
+
+def test_one_value_is_not_kept_under_two_keys(context: RuntimeContext, files: CountedFiles) -> None:
+    """The first to be released would take the other with it."""
+    value = context.put("a", 1, storage=FILE)
+    with pytest.raises(RefusedError, match=r"belongs to the key 'a' already"):
+        context.put_ref("b", value)
+    assert context.put_ref("a", value) is value
+    assert (context.keys(), context.get("a"), files.counts) == (["a"], 1, {0})
+    assert context.counters.snapshot().created == {"FILE": 1}
 
 
 def test_a_file_that_cannot_be_deleted_costs_no_value(
@@ -375,8 +444,8 @@ def test_an_error_in_the_block_is_not_hidden(context: RuntimeContext, files: Cou
     with pytest.raises(ZeroDivisionError) as caught:
         fail()
     assert caught.value.__notes__ == ["the directory /nowhere cannot be written"]
-    with pytest.raises(StoreError), context:
-        context.put("a", 1, storage=FILE)
+    with pytest.raises(StoreError), RuntimeContext(RefValueFactory(files=files)) as another:
+        another.put("a", 1, storage=FILE)
 
 
 def test_held_values_are_released_afterwards(context: RuntimeContext, files: CountedFiles) -> None:
@@ -528,4 +597,46 @@ def test_a_closed_context_is_not_taken_for_an_empty_one() -> None:
     with RuntimeContext() as context:
         context.put("a", 1)
     with pytest.raises(ReleasedError, match="closed"):
-        context.snapshot()
+        context.snapshot(leave_out_pending=True)
+
+
+@pytest.mark.parametrize("save", [RuntimeContext.snapshot, RuntimeContext.to_descriptors])
+def test_what_was_not_flushed_is_not_left_out_in_silence(context: RuntimeContext, save: Callable[..., object]) -> None:
+    """It is named; whoever saves says that it is to be left out, or flushes or clears it."""
+    for number in range(7):
+        context.write(f"key{number}", "secret")
+    with pytest.raises(RefusedError, match=r"^7 values were written and not flushed.*: 'key0', .*'key4' and 2 more$"):
+        save(context)
+    save(context, leave_out_pending=True)
+    assert len(context.pending_keys()) == 7
+    context.flush_pending_writes("node")
+    save(context)
+    context.write("one", 1)
+    with pytest.raises(RefusedError, match=r"^1 value was written and not flushed, and would not be saved: 'one'$"):
+        save(context)
+    context.clear_pending_writes()
+    save(context)
+
+
+def test_consumers_of_a_name_are_those_of_what_it_comes_to_stand_for(context: RuntimeContext) -> None:
+    """Whichever is said first, who reads or what is read: nothing is dropped for want of a reader."""
+    context.add_consumers("rows", ["late"])
+    context.add_consumers("{{fetch.output.rows}}", ["early"])
+    context.set_alias("rows", "{{fetch.output.rows}}")
+    context.write("rows", [1, 2])
+    assert context.flush_pending_writes("fetch") == ["fetch.output.rows"]
+    assert context.consumers("rows") == {"late", "early"}
+    context.read("early", "rows")
+    context.read("late", "fetch.output.rows")
+    assert not context.contains("rows")
+    assert context.snapshot()[1].consumers == {}
+
+
+def test_a_name_that_has_a_value_keeps_its_consumers(context: RuntimeContext) -> None:
+    """It stands for itself, whatever alias is made of it."""
+    context.put("rows", 1)
+    context.add_consumers("rows", ["reader"])
+    context.set_alias("rows", "{{other}}")
+    assert context.consumers("rows") == {"reader"}
+    assert context.read("reader", "rows") == 1
+    assert context.keys() == []

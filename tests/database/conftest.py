@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine_schema import create_engine_schema
 from tests.support.rows import Rows
-from zenctx.database import revisions
-from zenctx.database.engine import Database, write_transaction
+from tests.support.tables import create_all_tables
+from zenctx.database.engine import Database
 from zenctx.database.url import parse_database_url
 
 
@@ -61,7 +60,5 @@ def sqlite_rows(sqlite: Database) -> Rows:
 
 def with_tables(database: Database) -> Rows:
     """Make the engine's tables and ours in an empty database."""
-    with database.connect() as connection, write_transaction(connection):
-        create_engine_schema(connection)
-    revisions.upgrade(database)
+    create_all_tables(database)
     return Rows(database)

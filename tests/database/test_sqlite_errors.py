@@ -4,18 +4,18 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 
+from tests.support.users import ordinary_user
 from zenctx.database.engine import Database, write_transaction
 from zenctx.database.errors import DatabaseBusyError, RejectedValueError, TransientDatabaseError
 from zenctx.errors import DatabaseError, LockedError, RefusedError
 
 SECRET = "s3cret-value"
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -26,19 +26,6 @@ def folder() -> Iterator[Path]:
         path.chmod(0o755)
         yield path
         path.chmod(0o755)
-
-
-@contextmanager
-def ordinary_user() -> Iterator[None]:
-    """Take on the rights of a user who is not root, to whom no directory is closed."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def make_file(path: Path, *statements: str) -> str:

@@ -4,8 +4,9 @@ python -m tests.operations.child URL FOLDER OPTIONS         (OPTIONS: settings a
 python -m tests.operations.child once URL FOLDER OPTIONS
 
 The first says "ready", then starts one migration for each line that it reads, in a process of its own: it says the
-number of that process, then a dot for each batch, and at the end how it ended. The second migrates once and says how
-that ended, and what a verification says after it, as JSON.
+number of that process, then a dot for each batch, and at the end how it ended. On a second line it waits for the end,
+and says that the process is gone. The second form migrates once and says how that ended, and what a verification says
+after it, as JSON.
 """
 
 import json
@@ -88,6 +89,8 @@ def main(url: str, folder: str, options: str) -> None:
             run(url, Path(folder), json.loads(options))
             os._exit(0)
         say(f"{child}\n")
+        # Until the next line comes the process is not let go: its number belongs to no other.
+        sys.stdin.readline()
         os.waitpid(child, 0)
         say("gone\n")
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from zenctx.context.rules import EngineReads, StorageRules
 from zenctx.context.runtime import RuntimeContext
 from zenctx.operations.context_store import ContextStore
 from zenctx.operations.live_files import live_files
+from zenctx.store.base import StoredFile
 from zenctx.store.temporary import LocalTemporaryFiles
 
 FILE, JSON, MEMORY = StoragePreference.FILE, StoragePreference.JSON, StoragePreference.MEMORY
@@ -107,3 +108,17 @@ class Pause:
         """Waits."""
         self.reached.set()
         assert self.go_on.wait(20)
+
+
+def slow(store: ContextStore, pause: Callable[[], object]) -> None:
+    """Makes a store call something (a `Pause`) before any of its files is whole."""
+    put = store.live.store.put
+
+    def slowly(run_id: str, key: str, content: bytes | Iterable[bytes], *, suffix: str = "") -> StoredFile:
+        def paused() -> Iterator[bytes]:
+            pause()
+            yield from [content] if isinstance(content, bytes) else content
+
+        return put(run_id, key, paused(), suffix=suffix)
+
+    store.live.store.put = slowly  # type: ignore[method-assign, assignment]

@@ -1,28 +1,26 @@
 """Contexts that are saved and restored: equal, wholly, and with exactly the files that the row names."""
 
 import json
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.database.conftest import opened
-from tests.operations.stores import FILE, JSON, MEMORY, PUBLISHED, Pause, Shelf, digest, noise, plain
-from tests.operations.world import World, make_world
-from tests.support.postgres import Server, running_server
+from tests.operations.stores import FILE, JSON, MEMORY, PUBLISHED, Pause, Shelf, digest, noise, plain, slow
 from tests.support.rows import compact
 from zenctx.context.descriptor import RefValueDescriptor
+from zenctx.context.rawjson import RawJson
 from zenctx.context.rules import EngineReads, FileStrategy, OnMissing, StorageRules
 from zenctx.context.runtime import RuntimeContext
 from zenctx.context.state import RuntimeState
-from zenctx.context.values import FileValue, ValueFile
-from zenctx.database import connect_sqlite, saving
-from zenctx.database.engine import Connection, write_transaction
+from zenctx.context.values import FileValue, RefValue, ReleasedError, ValueFile
 from zenctx.database.errors import LostConnectionError
 from zenctx.database.locks import Lock, held
+from zenctx.database.saving import StoredContext
 from zenctx.errors import (
     DamagedFileError,
     DatabaseError,
@@ -32,7 +30,6 @@ from zenctx.errors import (
     RefusedError,
     StoreError,
 )
-from zenctx.operations import context_save
 from zenctx.operations.context_store import ContextFailedError, ContextStore
 from zenctx.store.base import StoredFile
 
@@ -43,24 +40,6 @@ ALL_RULES = {
     for strategy in FileStrategy
 }
 ALL_RULES["no checksums"] = StorageRules(500, 1000, 100, checksums=False)
-
-
-@pytest.fixture
-def shelf(world: World) -> Shelf:
-    """Give a run and stores for it, on SQLite and then on PostgreSQL."""
-    return Shelf(world)
-
-
-@pytest.fixture
-def sqlite_shelf(sqlite_world: World) -> Shelf:
-    """Give a run and stores for it, on SQLite."""
-    return Shelf(sqlite_world)
-
-
-@pytest.fixture
-def postgres_shelf(postgres_world: World) -> Shelf:
-    """Give a run and stores for it, on PostgreSQL."""
-    return Shelf(postgres_world)
 
 
 def fill(context: RuntimeContext) -> dict[str, object]:
@@ -231,6 +210,30 @@ def test_what_was_consumed_is_gone_with_the_next_save(shelf: Shelf) -> None:
     assert (shelf.world.files(), len(shelf.released())) == ([], 3)
 
 
+def test_a_legacy_value_that_looks_like_a_file_deletes_none(shelf: Shelf) -> None:
+    """Beside plain values it is a plain value, whatever it names."""
+    shelf.save(a=LONG)
+    files = shelf.world.files()
+    plain_value = json.loads(shelf.world.rows.text(shelf.run_id) or b"")["a"]
+    del plain_value["inlineValue"]
+    shelf.world.rows.replace(shelf.run_id, compact({"a": plain_value, "b": 1}))
+    context = shelf.restored()
+    assert shelf.store().save_context(shelf.run_id, context).superseded == 0
+    assert shelf.world.files() == files
+    assert shelf.values() == {"a": plain_value, "b": 1}
+
+
+def test_files_of_a_context_that_is_overwritten_are_superseded(shelf: Shelf) -> None:
+    """Also where this context has never seen them."""
+    shelf.save(key=LONG, small=1)
+    store = shelf.store()
+    context = store.new_context()
+    context.put("other", LONG)
+    assert store.save_context(shelf.run_id, context, replace_changed=True).superseded == 1
+    assert len(shelf.world.files()) == 1
+    assert shelf.values() == {"other": LONG}
+
+
 def test_what_is_not_the_runs_own_is_not_deleted(sqlite_shelf: Shelf) -> None:
     """A file that the row names, but which lies elsewhere, is somebody else's."""
     other = Shelf(sqlite_shelf.world)
@@ -263,21 +266,63 @@ def test_two_saves_at_a_time_are_one_after_the_other(shelf: Shelf) -> None:
     assert len(shelf.world.files()) == 3
 
 
+# What was not flushed
+
+
+def test_a_save_loses_no_pending_write_in_silence(shelf: Shelf) -> None:
+    """It is refused and noted with the journal; flushed or not wanted, nothing stands against it."""
+    context = shelf.save(key=LONG)
+    files = shelf.world.files()
+    context.add_consumers("node.output.large", ["reader"])
+    context.write("large", LONG + "2")
+    store = shelf.store()
+    with pytest.raises(RefusedError, match=r"not flushed, and would not be saved: 'large'$"):
+        store.save_context(shelf.run_id, context)
+    assert shelf.journal() == [("save_context", "refused", "refused")]
+    assert (shelf.values(), shelf.world.files()) == ({"key": LONG}, files)
+    store.save_context(shelf.run_id, context, leave_out_pending=True)
+    assert (shelf.values(), context.pending_keys()) == ({"key": LONG}, ["large"])
+    context.flush_pending_writes("node")
+    store.save_context(shelf.run_id, context)
+    assert shelf.values() == {"key": LONG, "node.output.large": LONG + "2"}
+
+
+def test_a_closed_context_empties_no_row(shelf: Shelf) -> None:
+    """It is refused, and the row keeps its values."""
+    with shelf.save(key=LONG) as context:
+        pass
+    with pytest.raises(ReleasedError, match="is closed"):
+        shelf.store().save_context(shelf.run_id, context)
+    assert shelf.values() == {"key": LONG}
+
+
+def test_a_database_that_goes_away_while_a_run_is_restored_leaves_no_temporary_file(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the values that had been restored by then."""
+    shelf.world.rows.replace(shelf.run_id, compact({"a": LONG, "b": "1" * 5000}))
+    store = shelf.store()
+    create, read, left = store.factory.create, store._read, iter(range(1))
+
+    def refusing(value: object, *given: Any, **more: Any) -> RefValue:
+        if isinstance(value, RawJson) and b"111" in value.text:
+            raise RefusedError("no")
+        return create(value, *given, **more)
+
+    monkeypatch.setattr(store.factory, "create", refusing)
+
+    def read_once(*given: Any) -> StoredContext:
+        if next(left, None) is None:
+            raise LostConnectionError("the connection was lost")
+        return read(*given)
+
+    monkeypatch.setattr(store, "_read", read_once)
+    with pytest.raises(LostConnectionError):
+        store.restore_context(shelf.run_id)
+    assert shelf.temporary_files() == []
+
+
 # While others are at work
-
-
-def slow(store: ContextStore, pause: Pause) -> None:
-    """Makes a store pause before its first file is whole."""
-    put = store.live.store.put
-
-    def slowly(run_id: str, key: str, content: bytes | Iterable[bytes], *, suffix: str = "") -> StoredFile:
-        def paused() -> Iterator[bytes]:
-            pause()
-            yield from [content] if isinstance(content, bytes) else content
-
-        return put(run_id, key, paused(), suffix=suffix)
-
-    store.live.store.put = slowly  # type: ignore[method-assign, assignment]
 
 
 def test_a_context_is_saved_as_of_one_moment(sqlite_shelf: Shelf) -> None:
@@ -302,6 +347,48 @@ def test_a_context_is_saved_as_of_one_moment(sqlite_shelf: Shelf) -> None:
     restored = sqlite_shelf.restored()
     assert plain(restored) == {key: [key] * 1000 for key in "abc"}
     assert restored.consumers("b") == {"node"}
+
+
+def test_saves_beside_threads_that_put_and_read(shelf: Shelf) -> None:
+    """Each is of one moment, whole, and has all that was put before it; at the end no file is left over."""
+    store, done = shelf.store(), threading.Event()
+    context = store.new_context()
+
+    def work(name: str) -> int:
+        turn = 0
+        while not done.is_set():
+            turn += 1
+            context.put(f"{name}.first", turn, storage=FILE)
+            context.put(f"{name}.second", turn, storage=FILE)
+            context.put("shared", [turn] * 20, storage=FILE)
+            context.add_consumers(f"{name}.read", [name])
+            context.put(f"{name}.read", turn, storage=FILE)
+            assert context.read(name, f"{name}.read") == turn
+            assert f"{name}.read" not in context
+        return turn
+
+    with ThreadPoolExecutor(3) as pool:
+        workers = {name: pool.submit(work, name) for name in ("a", "b")}
+        try:
+            for _ in range(8):
+                store.save_context(shelf.run_id, context)
+                saved = shelf.values()
+                for name in workers:
+                    assert saved.get(f"{name}.first", 0) - saved.get(f"{name}.second", 0) in (0, 1)  # type: ignore[operator]
+                assert len(set(saved.get("shared", [0]))) == 1  # type: ignore[call-overload]
+        finally:
+            done.set()
+        last = {name: worker.result() for name, worker in workers.items()}
+    store.save_context(shelf.run_id, context)
+    found = shelf.values()
+    assert {name: (found[f"{name}.first"], found[f"{name}.second"]) for name in last} == {
+        name: (turn, turn) for name, turn in last.items()
+    }
+    assert len(shelf.temporary_files()) == len(context) == 5
+    context.clear()
+    assert shelf.temporary_files() == []
+    counts = store.counters.snapshot()
+    assert (counts.created, counts.failures) == (counts.released, {})
 
 
 def test_a_save_between_reading_the_row_and_its_files_is_noticed(sqlite_shelf: Shelf) -> None:
@@ -682,92 +769,3 @@ def test_published_engines_get_no_base64(sqlite_shelf: Shelf) -> None:
     assert {entry["type"] for entry in entries.values()} == {"MEMORY", "FILE"}
     with sqlite_shelf.restored().open_stream("stream") as stream:
         assert digest([stream.read()]) == digest(noise(5000))
-
-
-def test_a_database_that_another_holds_is_not_waited_for_without_end(
-    sqlite_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One clear error, nothing half-written."""
-    monkeypatch.setattr(connect_sqlite, "_BUSY_SECONDS", 0.1)
-    with (
-        sqlite_shelf.world.database.connect() as connection,
-        write_transaction(connection),
-        pytest.raises(LockedError, match="is locked by another program"),
-    ):
-        sqlite_shelf.save(key=LONG)
-    assert (sqlite_shelf.world.rows.text(sqlite_shelf.run_id), sqlite_shelf.world.files()) == (None, [])
-
-
-def test_a_row_that_another_holds_is_not_waited_for_without_end(
-    postgres_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One clear error, nothing half-written."""
-    monkeypatch.setattr(saving, "_PATIENT", {"lock_timeout": "100ms"})
-    with postgres_shelf.world.database.connect() as connection, write_transaction(connection):
-        saving.lock_run(connection, postgres_shelf.run_id)
-        with pytest.raises(LockedError, match="has a lock held by another session"):
-            postgres_shelf.save(key=LONG)
-    assert (postgres_shelf.world.rows.text(postgres_shelf.run_id), postgres_shelf.world.files()) == (None, [])
-
-
-def test_a_database_that_takes_no_update(sqlite_shelf: Shelf) -> None:
-    """One clear error; context and files are as they were, and the values in memory are there."""
-    context = sqlite_shelf.save(key=LONG)
-    files = sqlite_shelf.world.files()
-    forbid = "create trigger no_more before update on workflow_runs begin select raise(fail, 'x'); end"
-    sqlite_shelf.world.rows.execute(forbid)
-    context.put("more", LONG)
-    with pytest.raises(DatabaseError) as caught:
-        sqlite_shelf.store().save_context(sqlite_shelf.run_id, context)
-    assert LONG not in str(caught.value)
-    assert sqlite_shelf.world.files() == files
-    sqlite_shelf.world.rows.execute("drop trigger no_more")
-    assert sqlite_shelf.values() == {"key": LONG}
-    sqlite_shelf.store().save_context(sqlite_shelf.run_id, context)
-    assert sqlite_shelf.values() == {"key": LONG, "more": LONG}
-
-
-def test_a_server_that_goes_away_during_a_save(tmp_path: Path, postgres_server: Server) -> None:
-    """One clear error; when it is back the row is as it was, and the same context can be saved."""
-    durable = {"synchronous_commit": "on"}
-    with running_server(postgres_server.bin_dir, settings=durable) as server, opened(server.url()) as database:
-        shelf = Shelf(make_world(database, tmp_path))
-        context = shelf.save(key=LONG)
-        files = shelf.world.files()
-        store, pause = shelf.store(), Pause()
-        slow(store, pause)
-        context.put("more", LONG)
-        with ThreadPoolExecutor(1) as pool:
-            saving_it = pool.submit(store.save_context, shelf.run_id, context)
-            assert pause.reached.wait(20)
-            server.kill()
-            pause.go_on.set()
-            with pytest.raises(DatabaseError):
-                saving_it.result()
-        with pytest.raises(DatabaseError):
-            shelf.store().restore_context(shelf.run_id)
-        server.start()
-        assert (shelf.values(), shelf.world.files()) == ({"key": LONG}, files)
-        assert plain(context) == {"key": LONG, "more": LONG}
-        shelf.store().save_context(shelf.run_id, context)
-        assert shelf.values() == {"key": LONG, "more": LONG}
-
-
-def test_a_connection_lost_at_the_commit_leaves_old_or_new(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here it was the new one: its files are there, and saving again is not refused."""
-    context = shelf.save(key=LONG)
-
-    @contextmanager
-    def answer_lost(connection: Connection) -> Iterator[Connection]:
-        with write_transaction(connection):
-            yield connection
-        raise LostConnectionError("the connection was lost")
-
-    context.put("more", LONG)
-    with monkeypatch.context() as patch:
-        patch.setattr(context_save, "write_transaction", answer_lost)
-        with pytest.raises(LostConnectionError):
-            shelf.store().save_context(shelf.run_id, context)
-    assert shelf.values() == plain(context) == {"key": LONG, "more": LONG}
-    shelf.store().save_context(shelf.run_id, context)
-    assert shelf.values() == {"key": LONG, "more": LONG}

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.engine_schema import create_engine_schema
 from tests.support.rows import Rows
+from tests.support.tables import create_all_tables
 from zenctx.config import Settings, load_settings
 from zenctx.context.direction import Direction
-from zenctx.database import revisions
-from zenctx.database.engine import Database, write_transaction
+from zenctx.database.engine import Database
 from zenctx.database.rows import Selection
 from zenctx.operations import migrate as operation
 from zenctx.operations.migration.report import MigrationItem, MigrationReport, QuarantinedItem
@@ -63,7 +62,8 @@ class World:
 
     def files(self) -> list[str]:
         """The names of the values in the store."""
-        found = (path.relative_to(self.store) for path in self.store.glob("*/*"))
+        store = self.store
+        found = (path.relative_to(store) for path in store.glob("*/*"))
         return sorted(str(path) for path in found if not path.name.startswith(("zenctx-", ".")))
 
     def migrate(self, to: Direction = DESCRIPTORS, *, progress: Progress = SILENT, **asked: Any) -> Outcome:
@@ -113,7 +113,5 @@ def request(
 
 def make_world(database: Database, folder: Path) -> World:
     """Fills an empty database with the tables of the engine and of zenctx."""
-    with database.connect() as connection, write_transaction(connection):
-        create_engine_schema(connection)
-    revisions.upgrade(database)
+    create_all_tables(database)
     return World(database, folder, Rows(database))

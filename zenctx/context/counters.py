@@ -57,19 +57,19 @@ class ValueCounters:
     def created(self, value: RefValue) -> None:
         """Counts a value that was made or restored."""
         with self._lock:
-            self._created[value.kind] += 1
-            self._created_bytes[value.kind] += max(value.size, 0)
+            self._created[value.kind.value] += 1
+            self._created_bytes[value.kind.value] += max(value.size, 0)
 
     def released(self, value: RefValue) -> None:
         """Counts a value that was released."""
         with self._lock:
-            self._released[value.kind] += 1
-            self._released_bytes[value.kind] += max(value.size, 0)
+            self._released[value.kind.value] += 1
+            self._released_bytes[value.kind.value] += max(value.size, 0)
 
     def failed(self, failures: Iterable[Failure]) -> None:
         """Counts failures."""
         with self._lock:
-            self._failures.update(failure.stage for failure in failures)
+            self._failures.update(failure.stage.value for failure in failures)
 
     def snapshot(self) -> CounterSnapshot:
         """Gives the counts as they are now."""

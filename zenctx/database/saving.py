@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeAlias
 
 from sqlalchemy import Connection, text
 
@@ -14,7 +16,7 @@ from zenctx.database.errors import RejectedValueError, translated_errors
 from zenctx.database.rows import Selection
 from zenctx.database.runs import normalised
 from zenctx.database.schema import REVISION_TABLE
-from zenctx.errors import NotFoundError
+from zenctx.errors import DatabaseError, NotFoundError
 
 _STATE = "s.format_version, s.state", "left join zenctx_runtime_state s on s.run_id = cast(r.id as text)"
 _NO_STATE = "null, null", ""
@@ -33,6 +35,8 @@ _WRITE = {
         returning context::text""",
     "sqlite": "update workflow_runs set context = :context where id = :run_id returning cast(context as blob)",
 }
+Whereabouts: TypeAlias = tuple[int, int] | None
+"""Device and inode of an SQLite database's file; None on PostgreSQL."""
 _PATIENT: Mapping[str, str] = MappingProxyType({"lock_timeout": "10s"})
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -82,6 +86,28 @@ def read_stored(connection: Connection, run_id: str, description: str) -> Stored
     if row is None:
         raise NotFoundError(f"{description} has no run {run_id}", hint="'zenctx runs' lists them")
     return StoredContext(_as_bytes(row[0]), state=row[2], state_version=row[1])
+
+
+def whereabouts(database: Database) -> Whereabouts:
+    """Gives what tells the file of an SQLite database from one that takes its place; None on PostgreSQL."""
+    if database.sqlite_path is None:
+        return None
+    with suppress(OSError):  # it is gone: opening it says so
+        status = database.sqlite_path.stat()
+        return status.st_dev, status.st_ino
+    return None
+
+
+def require_unmoved(database: Database, before: Whereabouts) -> None:
+    """Raises DatabaseError where the file of an SQLite database is not the one that it was.
+
+    Without WAL mode SQLite itself refuses to write to it. With WAL it writes on, to a file that nobody will look for.
+    """
+    if whereabouts(database) != before:
+        raise DatabaseError(
+            f"{database.description} was moved or replaced while it was written",
+            hint="what was written may be lost with the file that was moved away: save again",
+        )
 
 
 def lock_run(connection: Connection, run_id: str) -> None:

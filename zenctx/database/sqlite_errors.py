@@ -22,6 +22,10 @@ _SPECIAL: dict[int, tuple[str, str | None]] = {
     sqlite3.SQLITE_READONLY_CANTINIT: _WAL,
     sqlite3.SQLITE_READONLY_CANTLOCK: _WAL,
     sqlite3.SQLITE_READONLY_DIRECTORY: _WAL,
+    sqlite3.SQLITE_READONLY_DBMOVED: (
+        "was moved or replaced while it was open",
+        "nothing was changed: see that the right file is there, and run this again",
+    ),
 }
 """Sentences by extended code."""
 
@@ -57,6 +61,8 @@ def translate(error: sqlite3.Error, description: str, *, connecting: bool) -> Ze
         return DatabaseBusyError(f"{description} is locked by another program", hint=_BUSY_HINT)
     if primary == sqlite3.SQLITE_TOOBIG:
         return RejectedValueError(description, "a value of that size")
+    if primary == sqlite3.SQLITE_CONSTRAINT:
+        return RejectedValueError(description, "a row that a constraint of its own forbids")
     if primary in _CODES:
         sentence, hint = _CODES[primary]
         return DatabaseError(f"{description} {sentence}", hint=hint)

@@ -8,15 +8,15 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zenctx.context.convert import StoredContent
 from zenctx.context.counters import Failure, Stage
 from zenctx.context.descriptor import RefValueDescriptor, decode_inline
-from zenctx.context.forms import Form, detect
+from zenctx.context.forms import Entry, Fit, Form, classify, detect
 from zenctx.context.persistence import ContextFailedError, Descriptors, describe
-from zenctx.context.rawjson import Member, encode_string, join_members
+from zenctx.context.rawjson import Member, encode_string, join_members, split_object
 from zenctx.context.rules import StorageRules
 from zenctx.context.runtime import RuntimeContext
 from zenctx.context.state import RuntimeState
@@ -25,7 +25,15 @@ from zenctx.database import released
 from zenctx.database.engine import Connection, Database, write_transaction
 from zenctx.database.errors import RejectedValueError
 from zenctx.database.released import ReleasedFile
-from zenctx.database.saving import StoredContext, lock_run, read_stored, refused_keys, write_stored
+from zenctx.database.saving import (
+    StoredContext,
+    Whereabouts,
+    lock_run,
+    read_stored,
+    refused_keys,
+    require_unmoved,
+    write_stored,
+)
 from zenctx.errors import RefusedError, ZenctxError
 from zenctx.operations.live_files import LiveFiles, bind_store
 from zenctx.store.names import run_directory
@@ -54,6 +62,7 @@ class Save:
     run_id: str
     context: RuntimeContext
     replace_changed: bool
+    place: Whereabouts
     new_names: list[str] = field(default_factory=list)
 
     def run(self, values: Mapping[str, RefValue], state: RuntimeState) -> SavedContext:
@@ -74,8 +83,11 @@ class Save:
                 reason = "superseded by a later save of the run"
                 released.record(self.connection, _release_id(), self.run_id, reason, superseded)
                 # If the connection is lost during the commit, nobody can say which of the two the row holds now.
+                require_unmoved(self.database, self.place)
                 self.context.origins |= {stored.fingerprint}
                 is_committing = True
+            # Which file holds the row now nobody can say either if it was moved meanwhile: both sets of files stay.
+            require_unmoved(self.database, self.place)
         except BaseException:
             if not is_committing:
                 self._discard(self.new_names)
@@ -132,15 +144,25 @@ class Save:
 
     def _superseded(self, before: StoredContext) -> list[ReleasedFile]:
         """The files that a row named before, as far as they are this run's own."""
-        found = detect(before.text, self.live.locators.is_inside)
-        if found.form is not Form.DESCRIPTORS:
-            return []
         files: dict[str, ReleasedFile] = {}
-        for entry in found.entries:
+        for entry in self._entries_before(before):
             name = self._own_name(entry.descriptor)
             if name is not None and (file := self._still_there(name, entry.member.name)) is not None:
                 files[name] = file
         return list(files.values())
+
+    def _entries_before(self, before: StoredContext) -> Sequence[Entry]:
+        """The entries of a context of descriptors that may name a file, at least; none of any other form."""
+        is_inside = self.live.locators.is_inside
+        if before.text is None or b'"FILE"' not in before.text:
+            return ()
+        if before.fingerprint not in self.context.origins:
+            found = detect(before.text, is_inside)
+            return found.entries if found.form is Form.DESCRIPTORS else ()
+        # It was restored or written by this context, so its form is clear, and in a clear one an exact descriptor is
+        # beside descriptors alone. To look at all its entries once more would take most of a save of many keys.
+        entries = [classify(member, is_inside) for member in split_object(before.text) if b'"FILE"' in member.value]
+        return entries if any(entry.fit is Fit.EXACT for entry in entries) else ()
 
     def _own_name(self, descriptor: RefValueDescriptor | None) -> str | None:
         """The name of the file of a descriptor, if it is one that the store gave to this run."""

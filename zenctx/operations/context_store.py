@@ -23,7 +23,7 @@ from zenctx.database import journal, locks, runtime_state
 from zenctx.database.checks import has_zenctx_tables, require_engine_tables, require_zenctx_tables
 from zenctx.database.engine import Connection, Database
 from zenctx.database.locks import Lock
-from zenctx.database.saving import StoredContext, read_stored, require_run_id, session_settings
+from zenctx.database.saving import StoredContext, read_stored, require_run_id, session_settings, whereabouts
 from zenctx.errors import DatabaseError, DataError, InvalidDescriptorError, SetupError, ZenctxError
 from zenctx.operations.context_save import Save, SavedContext
 from zenctx.operations.guards import require_persistence
@@ -81,17 +81,29 @@ class ContextStore:
         """Makes an empty context for a run that begins; its values count with this store's."""
         return RuntimeContext(self.factory, state=state, counters=self.counters)
 
-    def save_context(self, run_id: str, context: RuntimeContext, *, replace_changed: bool = False) -> SavedContext:
+    def save_context(
+        self,
+        run_id: str,
+        context: RuntimeContext,
+        *,
+        replace_changed: bool = False,
+        leave_out_pending: bool = False,
+    ) -> SavedContext:
         """Saves the values and the state of a context into the row of its run; the context stays usable.
 
-        It is saved as of one moment, whatever other threads do with it meanwhile; what was written and not flushed is
-        no part of it. Raises NotFoundError for an unknown run, ContextFailedError naming every value that cannot be
-        saved, and RefusedError where the row holds a context that this one was not restored from (`replace_changed`
-        overwrites it): then nothing has changed. So it is after any other error, save for one: when the connection is
-        lost during the commit, the row holds the old context or the new one, and saving again is in order.
+        It is saved as of one moment, whatever other threads do with it meanwhile. Raises NotFoundError for an unknown
+        run, ContextFailedError naming every value that cannot be saved, and RefusedError where something was written
+        and not flushed (`leave_out_pending` saves without it), or where the row holds a context that this one was not
+        restored from (`replace_changed` overwrites it): then nothing has changed. So it is after any other error, save
+        for one: when the connection is lost during the commit, the row holds the old context or the new one, and saving
+        again is in order.
         """
-        with self._noting_failures("save_context", run_id), context.holding() as (values, state):
+        with (
+            self._noting_failures("save_context", run_id),
+            context.holding(leave_out_pending=leave_out_pending) as (values, state),
+        ):
             run_id = require_run_id(self.database, run_id)
+            place = whereabouts(self.database)
             with self.database.connect(session_settings(self.database)) as connection:
                 require_engine_tables(connection)
                 require_zenctx_tables(connection)
@@ -100,7 +112,9 @@ class ContextStore:
                     locks.held(self.database, connection, Lock.CONTENT, exclusive=False),
                     self.database.translated_errors(),
                 ):
-                    save = Save(self.database, self.live, self.rules, connection, run_id, context, replace_changed)
+                    save = Save(
+                        self.database, self.live, self.rules, connection, run_id, context, replace_changed, place
+                    )
                     return save.run(values, state)
 
     def restore_context(self, run_id: str, *, on_missing: OnMissing | None = None) -> RuntimeContext:
@@ -119,7 +133,8 @@ class ContextStore:
             state = _state(stored, run_id)
             restored = self._restored(connection, run_id, stored, state, on_missing or self.on_missing)
             while restored.failures or restored.missing:
-                now = self._read(connection, run_id)
+                with _released_on_error(restored):
+                    now = self._read(connection, run_id)
                 if now.fingerprint == stored.fingerprint:
                     break
                 # Somebody has saved the run meanwhile, and deleted the files that it does not name any more.
@@ -158,14 +173,14 @@ class ContextStore:
     def _from_legacy(self, found: Detection) -> RestoredValues:
         values: dict[str, RefValue] = {}
         failures: list[Failure] = []
-        for member in found.members:
-            try:
-                values[member.name] = self.factory.create(RawJson(member.value))
-            except SetupError:
-                RestoredValues(values).release()
-                raise
-            except ZenctxError as error:
-                failures.append(Failure(member.name, Stage.RESTORATION, error.message))
+        with _released_on_error(RestoredValues(values)):
+            for member in found.members:
+                try:
+                    values[member.name] = self.factory.create(RawJson(member.value))
+                except SetupError:
+                    raise
+                except ZenctxError as error:
+                    failures.append(Failure(member.name, Stage.RESTORATION, error.message))
         return RestoredValues(values, tuple(failures))
 
     def _find_file(self, descriptor: RefValueDescriptor) -> ValueFile:
@@ -204,6 +219,16 @@ class ContextStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def _released_on_error(restored: RestoredValues) -> Iterator[None]:
+    """Leaves no temporary files of values that nobody gets."""
+    try:
+        yield
+    except BaseException:
+        restored.release()
+        raise
 
 
 def _state(stored: StoredContext, run_id: str) -> RuntimeState:

@@ -1,0 +1,34 @@
+"""SQL scripts for PostgreSQL, split into statements and run as psql would: each by itself."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import psycopg
+from psycopg import sql
+
+_TOKEN = re.compile(r"--[^\n]*|'(?:[^']|'')*'|(?P<tag>\$\w*\$).*?(?P=tag)|;|[^-'$;]+|.", re.DOTALL)
+
+
+def statements(script: str) -> Iterator[str]:
+    """Split a script at the semicolons that are in no comment, string or dollar-quoted block."""
+    parts: list[str] = []
+    for token in _TOKEN.finditer(script):
+        text = token[0]
+        if text == ";":
+            yield "".join(parts).strip()
+            parts = []
+        elif not text.startswith("--"):
+            parts.append(text)
+    assert not "".join(parts).strip(), "the script ends within a statement"
+
+
+def run_script(url: str, script: str, settings: Mapping[str, str] | None = None) -> list[str]:
+    """Run a script outside any transaction, in one session of the driver's; give what it raises as notices."""
+    notices: list[str] = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+        for name, value in (settings or {}).items():
+            connection.execute("select set_config(%s, %s, false)", (name, value))
+        for statement in statements(script):
+            connection.execute(sql.SQL(statement))
+    return notices
