@@ -51,11 +51,12 @@ def canonical(text: bytes) -> bytes:
         elif kind is Kind.NAME:
             stack[-1].name = decode_string(text[start:end])
         else:
-            stack[-1].add(_scalar(kind, text[start:end]))
+            stack[-1].add(canonical_scalar(kind, text[start:end]))
     return outermost.parts[0]
 
 
-def _scalar(kind: Kind, token: bytes) -> bytes:
+def canonical_scalar(kind: Kind, token: bytes) -> bytes:
+    """Gives the canonical form of a string, number or literal."""
     if kind is Kind.NUMBER:
         return canonical_number(token)
     return encode_string(decode_string(token)) if kind is Kind.STRING else token

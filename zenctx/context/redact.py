@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import cached_property
+from functools import cache, cached_property
 
 from zenctx.context.rawjson import Member, encode_string
 from zenctx.context.scanner import Kind, Token, decode_string, end_of_value, scan
@@ -41,7 +41,11 @@ class Redactor:
 
     def hides_key(self, key: str) -> bool:
         """Tells whether the whole value of a context key is hidden: reserved, or a step of it named like a secret."""
-        return is_reserved(key) or self._named(key) or any(map(self._named, _STEP.findall(key)))
+        return is_reserved(key) or self.hides_name(key) or any(map(self.hides_name, _STEP.findall(key)))
+
+    def hides_name(self, name: str) -> bool:
+        """Tells whether a member inside a value is hidden for its name."""
+        return self.names is not None and self.names.fullmatch(name) is not None
 
     def redact(self, value: bytes) -> bytes:
         """Gives JSON text with `"***"` for members named like secrets and for texts that hold a known secret."""
@@ -58,6 +62,8 @@ class Redactor:
 
     def holds_secret_bytes(self, content: bytes) -> bool:
         """Tells whether bytes contain a known secret, plain or in base64, however JSON may have escaped it."""
+        if not self.secrets:
+            return False
         return any(secret in reading for reading in _readings(content) for secret in self._encoded)
 
     @property
@@ -75,9 +81,6 @@ class Redactor:
     def _encoded(self) -> tuple[bytes, ...]:
         return tuple(secret.encode() for secret in self.secrets)
 
-    def _named(self, name: str) -> bool:
-        return self.names is not None and self.names.fullmatch(name) is not None
-
     def hidden_parts(self, value: bytes) -> Iterator[tuple[Token, int]]:
         """Yields the first token, and the end, of every part of a JSON text that must not be shown."""
         tokens = scan(value)
@@ -87,7 +90,7 @@ class Redactor:
                 name = decode_string(value[start:end])
                 if self.holds_secret(name):
                     yield token, end
-                if self._named(name):
+                if self.hides_name(name):
                     first = next(tokens)
                     yield first, end_of_value(first, tokens)
             elif kind in _TEXTS and self.holds_secret(_decoded(value[start:end])):
@@ -99,7 +102,7 @@ def redactor_for(members: Iterable[Member], patterns: Sequence[str]) -> Redactor
 
     `members` hold plain JSON values (descriptors unwrapped); `patterns` are shell-style and ignore case.
     """
-    names = _compiled(patterns)
+    names = _compiled(tuple(patterns))
     bare = Redactor(names)
     found: set[str] = set()
     for member in members:
@@ -114,7 +117,8 @@ def redactor_for(members: Iterable[Member], patterns: Sequence[str]) -> Redactor
     return Redactor(names, tuple(sorted(spellings, key=lambda text: (-len(text), text))))
 
 
-def _compiled(patterns: Sequence[str]) -> re.Pattern[str] | None:
+@cache
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
     if not patterns:
         return None
     return re.compile("|".join(translate(pattern) for pattern in patterns), re.IGNORECASE)

@@ -180,7 +180,8 @@ def _brackets(text: bytes) -> bytes:
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
     # Now every quote begins or ends a string: what stands before the first, between the second and third ... is none.
-    return b"".join(text.translate(None, _NEITHER_BRACKET_NOR_QUOTE).split(b'"')[::2])
+    # Two quotes side by side may go: what stands elsewhere is inside or outside of strings as before.
+    return b"".join(text.translate(None, _NEITHER_BRACKET_NOR_QUOTE).replace(b'""', b"").split(b'"')[::2])
 
 
 def _check_surrogates(token: bytes, start: int) -> None:

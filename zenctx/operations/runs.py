@@ -1,18 +1,18 @@
 """Listing of runs, newest first, each with the class it has and the form of its context."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from zenctx.config import Settings
-from zenctx.context.classes import KNOWN_STATUSES, ZOMBIE_AGE, RunClass, RunFacts, classify_run
+from zenctx.context.classes import KNOWN_STATUSES, RunClass
 from zenctx.context.forms import Detection, Form, LocatorCheck, detect
 from zenctx.database import newest, runs
 from zenctx.database.checks import require_engine_tables
 from zenctx.database.engine import Connection, Database
-from zenctx.database.engine_state import database_time, last_signs, pending_retries
 from zenctx.database.rows import RunRow, Selection
 from zenctx.operations.live_files import live_files
+from zenctx.operations.run_classes import run_classes
 
 _CHUNK = 50
 
@@ -98,33 +98,12 @@ def _items(database: Database, connection: Connection, listing: Listing, locator
         for rows in runs.read_in_order(database, connection, ids):
             detected = [(row, detect(row.text, locator_ok)) for row in rows]
             wanted = [(row, found) for row, found in detected if not listing.forms or found.form in listing.forms]
-            now, retries, signs = _surroundings(connection, [row for row, _ in wanted])
-            for row, found in wanted:
-                facts = _facts(row, found, pending=row.run_id in retries, last_sign=signs.get(row.run_id))
-                yield _item(row, found, classify_run(facts, now).run_class)
-
-
-def _surroundings(
-    connection: Connection, rows: Sequence[RunRow]
-) -> tuple[datetime, frozenset[str], dict[str, datetime]]:
-    now = database_time(connection)
-    retries = pending_retries(connection, [row.run_id for row in rows if row.status != "SUCCESS"])
-    old = [row.run_id for row in rows if row.ended_at is None and row.started_at and now - row.started_at > ZOMBIE_AGE]
-    signs = last_signs(connection, old)
-    connection.rollback()
-    return now, retries, signs
-
-
-def _facts(row: RunRow, found: Detection, *, pending: bool, last_sign: datetime | None) -> RunFacts:
-    return RunFacts(
-        status=row.status,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        has_context=found.form not in (Form.NULL, Form.EMPTY),
-        pending_retry=pending,
-        last_sign=last_sign,
-        times_readable=row.times_readable,
-    )
+            classes = run_classes(
+                connection, [(row, found.form not in (Form.NULL, Form.EMPTY)) for row, found in wanted]
+            )
+            connection.rollback()
+            for (row, found), run_class in zip(wanted, classes, strict=True):
+                yield _item(row, found, run_class)
 
 
 def _item(row: RunRow, found: Detection, run_class: RunClass) -> RunItem:

@@ -1,0 +1,37 @@
+"""The classes of rows as the database tells them now: what may still happen to each run."""
+
+from collections.abc import Sequence
+
+from zenctx.context.classes import ZOMBIE_AGE, RunClass, RunFacts, classify_run
+from zenctx.database.engine import Connection
+from zenctx.database.engine_state import database_time, last_signs, pending_retries
+from zenctx.database.rows import RunRow
+
+
+def run_classes(connection: Connection, rows: Sequence[tuple[RunRow, bool]]) -> list[RunClass]:
+    """Gives the class of each row, told whether it has a context that is neither null nor empty.
+
+    Ends no transaction. One question to each of the engine's tables answers for all of the rows: ask for many at once,
+    there may be no index that helps.
+    """
+    now = database_time(connection)
+    retries = pending_retries(connection, [row.run_id for row, _ in rows if row.status != "SUCCESS"])
+    old = [
+        row.run_id for row, _ in rows if row.ended_at is None and row.started_at and now - row.started_at > ZOMBIE_AGE
+    ]
+    signs = last_signs(connection, old)
+    return [
+        classify_run(
+            RunFacts(
+                status=row.status,
+                started_at=row.started_at,
+                ended_at=row.ended_at,
+                has_context=has_context,
+                pending_retry=row.run_id in retries,
+                last_sign=signs.get(row.run_id),
+                times_readable=row.times_readable,
+            ),
+            now,
+        ).run_class
+        for row, has_context in rows
+    ]

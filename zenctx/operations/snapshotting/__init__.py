@@ -1,0 +1,1 @@
+"""The parts of taking a snapshot: which rows, where they wait, which files, and what is told."""
