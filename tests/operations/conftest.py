@@ -1,4 +1,4 @@
-"""Fixtures of the operations' tests: a world on either database."""
+"""Fixtures of the operations' tests: a world on either database, and a shelf of contexts in it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.database.conftest import opened
+from tests.operations.restorations import Shelter
+from tests.operations.stores import Shelf
 from tests.operations.world import World, make_world
 
 
@@ -35,3 +37,28 @@ def postgres_world(postgres_url: str, tmp_path: Path) -> Iterator[World]:
     """Give a world on PostgreSQL."""
     with opened(postgres_url) as database:
         yield make_world(database, tmp_path)
+
+
+@pytest.fixture
+def shelf(world: World) -> Shelf:
+    """Give a run and stores for it, on SQLite and then on PostgreSQL."""
+    return Shelf(world)
+
+
+@pytest.fixture
+def sqlite_shelf(sqlite_world: World) -> Shelf:
+    """Give a run and stores for it, on SQLite."""
+    return Shelf(sqlite_world)
+
+
+@pytest.fixture
+def postgres_shelf(postgres_world: World) -> Shelf:
+    """Give a run and stores for it, on PostgreSQL."""
+    return Shelf(postgres_world)
+
+
+@pytest.fixture
+def shelter(world: World) -> Shelter:
+    """Give snapshots on either database; texts of more than 500 characters go to files."""
+    world.options = {"memory-threshold-bytes": "1000"}
+    return Shelter(world)

@@ -9,14 +9,29 @@ from zenctx.cli.group import Entry, build_app
 
 LOOK = "Look"
 CHANGE = "Change"
+SNAPSHOTS = "Snapshots"
+CLEAN_UP = "Clean up"
 SET_UP = "Set up"
 
 COMMANDS = (
     Entry("runs", "List runs, newest first.", LOOK),
     Entry("inspect", "Show the entries of a context, or one value in full.", LOOK),
     Entry("cat", "Write the bytes of one value to standard output.", LOOK),
-    Entry("verify", "Read everything back: descriptors, files, checksums.", LOOK),
+    Entry("diff", "Compare two contexts, JSON files or snapshots.", LOOK),
+    Entry("verify", "Read everything back: descriptors, files, snapshots.", LOOK),
     Entry("migrate", "Convert contexts to descriptors, or back to the legacy form.", CHANGE),
+    Entry("snapshot", "Take a snapshot of runs and their files.", SNAPSHOTS),
+    Entry("snapshots", "List the snapshots of the repository.", SNAPSHOTS),
+    Entry("forget", "Remove snapshots by a policy, or by name.", SNAPSHOTS),
+    Entry("restore", "Put contexts, rows and files of a snapshot back.", SNAPSHOTS),
+    Entry("export", "Write a snapshot into one archive.", SNAPSHOTS),
+    Entry("import", "Take the snapshot of an archive in.", SNAPSHOTS, "zenctx.cli.commands.import_:import_"),
+    Entry("gc", "Clean up the files that nobody needs any more.", CLEAN_UP),
+    Entry("gc log", "List past clean-ups, newest first."),
+    Entry("gc pin", "Keep the files of a run, whatever becomes of its row."),
+    Entry("gc unpin", "Take the pin of a run away."),
+    Entry("gc pins", "List the pinned runs."),
+    Entry("schedule", "Print the crontab line, or the systemd units, for the clean-up.", CLEAN_UP),
     Entry("demo", "Make a playground.", SET_UP),
     Entry("db", "zenctx's own tables, and the directory of a database.", SET_UP, branch=True),
     Entry("db upgrade", "Create zenctx's own tables, or bring them up to date."),

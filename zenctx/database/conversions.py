@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 
 from zenctx.database.schema import zenctx_conversion
 
 _ID_BYTES = 16
+_RECORDS_AT_ONCE = 50
 _RUN_ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STAGE = """
     create temp table if not exists zenctx_converted
@@ -29,6 +30,14 @@ class Conversion(NamedTuple):
     operation_id: str
 
 
+class Record(NamedTuple):
+    """One batch that was converted: in which direction, when, and the ids in 16 bytes each."""
+
+    direction: str
+    created_at: datetime
+    run_ids: list[bytes]
+
+
 Lookup = Callable[[Sequence[str]], dict[str, Conversion]]
 """Gives the last conversion of each of some runs; runs without a record are absent."""
 
@@ -38,11 +47,14 @@ def is_run_id(text_: str) -> bool:
     return _RUN_ID.fullmatch(text_) is not None
 
 
-def record(connection: Connection, operation_id: str, direction: str, run_ids: Sequence[str]) -> None:
-    """Records one batch; inside the transaction that wrote it. The ids are UUIDs (see `is_run_id`)."""
+def record(connection: Connection, operation_id: str, direction: str, run_ids: Sequence[str]) -> int | None:
+    """Records one batch; inside the transaction that wrote it. The ids are UUIDs (see `is_run_id`).
+
+    Gives the number of the record; None where there is nothing to record.
+    """
     if not run_ids:
-        return
-    connection.execute(
+        return None
+    done = connection.execute(
         insert(zenctx_conversion).values(
             operation_id=operation_id,
             direction=direction,
@@ -53,6 +65,44 @@ def record(connection: Connection, operation_id: str, direction: str, run_ids: S
             created_at=datetime.now(UTC),
         )
     )
+    return None if done.inserted_primary_key is None else int(done.inserted_primary_key[0])
+
+
+def is_recorded(connection: Connection, number: int, operation_id: str) -> bool:
+    """Tells whether a record was committed: asked where the connection was lost during the commit."""
+    query = select(zenctx_conversion.c.id).where(
+        zenctx_conversion.c.id == number, zenctx_conversion.c.operation_id == operation_id
+    )
+    found = connection.execute(query).first() is not None
+    connection.rollback()
+    return found
+
+
+def has_any(connection: Connection) -> bool:
+    """Tells whether anything was ever converted."""
+    return connection.execute(select(zenctx_conversion.c.id).limit(1)).first() is not None
+
+
+def count_of(connection: Connection, operation_id: str) -> int:
+    """Gives how many conversions an operation has on record, those of processes that were killed among them."""
+    query = select(func.coalesce(func.sum(zenctx_conversion.c.run_count), 0))
+    counted = int(connection.execute(query.where(zenctx_conversion.c.operation_id == operation_id)).scalar_one())
+    connection.rollback()
+    return counted
+
+
+def records(connection: Connection) -> Iterator[Record]:
+    """Yields every batch that was converted, the oldest first; no transaction stays open."""
+    after = 0
+    query = select(zenctx_conversion).order_by(zenctx_conversion.c.id).limit(_RECORDS_AT_ONCE)
+    while True:
+        rows = connection.execute(query.where(zenctx_conversion.c.id > after)).all()
+        connection.rollback()
+        if not rows:
+            return
+        for row in rows:
+            yield Record(row.direction, row.created_at, list(_unpacked(row.run_ids)))
+        after = rows[-1].id
 
 
 def lookup(connection: Connection) -> Lookup:

@@ -25,6 +25,7 @@ _REJECTED = {
     "23514": "a value that a check constraint of its own forbids",
     "44000": "a value that a check of its own forbids",
     "23502": "a missing value",
+    "23503": "a reference to a row that is not there",
     "P0001": "a value that a trigger of its own forbids",
     "54000": "a value of that size or shape",
     "54001": "a value that is nested so deeply",

@@ -1,0 +1,135 @@
+"""Files that a snapshot lacks, and objects that are not what they were: nothing wrong is ever handed out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.operations.restorations import Shelter, descriptor
+from tests.support.rows import compact
+from zenctx.context.rules import OnMissing
+from zenctx.errors import DamagedFileError
+
+ON_MISSING: dict[str, object] = {"skip": "absent", "null": None, "empty": {}}
+
+
+def taken_with_a_missing_file(shelter: Shelter) -> str:
+    """Take a snapshot of a run of which one file was gone; take its context away."""
+    run_id = shelter.add_files({"a": b"[1]", "b": b"[2]"}, {"c": 3})
+    shelter.live_paths(run_id)[1].unlink()
+    shelter.take()
+    shelter.empty_contexts()
+    return run_id
+
+
+def flip_a_byte(path: Path) -> None:
+    """Alter one byte of a file in its middle, its size and times kept."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(content)
+
+
+def test_a_run_that_lacks_a_file_is_not_restored_unless_somebody_decides(shelter: Shelter) -> None:
+    """It is named with the key, and left as it is; the other runs are restored."""
+    other = shelter.world.rows.add('{"a":1}')
+    run_id = taken_with_a_missing_file(shelter)
+    outcome = shelter.restore()
+    assert (outcome.report.exit_code, outcome.actions) == (3, {run_id: "fail", other: "replace"})
+    assert "lacks the file of 'b' (missing" in (outcome.reasons[run_id] or "")
+    assert shelter.world.rows.text(run_id) is None
+
+
+@pytest.mark.parametrize("on_missing", ["skip", "null", "empty"])
+def test_another_value_may_stand_in_for_one_that_is_lacking(shelter: Shelter, on_missing: str) -> None:
+    """Nothing, null, or an empty value of the kind; it is told, and the exit code says that something is lacking."""
+    run_id = taken_with_a_missing_file(shelter)
+    outcome = shelter.restore(on_missing=OnMissing(on_missing))
+    assert (outcome.report.exit_code, outcome.report.summary.partly) == (3, 1)
+    assert "'b' is" in (outcome.reasons[run_id] or "")
+    values = shelter.values(run_id)
+    assert values["a"] == b"[1]"
+    assert values["c"]["inlineValue"] == 3
+    found = values["b"]["inlineValue"] if "b" in values else "absent"
+    assert found == ON_MISSING[on_missing]
+    assert shelter.world.check().exit_code == 0
+    assert shelter.world.verify()[0].exit_code == 0
+
+
+def test_keys_that_are_there_are_restored_without_the_one_that_is_lacking(shelter: Shelter) -> None:
+    """Nobody asked for it."""
+    run_id = taken_with_a_missing_file(shelter)
+    outcome = shelter.restore(keys=("a", "c"), force=True)
+    assert (outcome.report.exit_code, sorted(shelter.values(run_id))) == (0, ["a", "c"])
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, Path.unlink], ids=["altered", "gone"])
+def test_a_damaged_object_is_never_handed_out(shelter: Shelter, damage: object) -> None:
+    """The run is named and left as it is, and no file of it lies in the store; the others are restored."""
+    run_id = shelter.add_files({"a": b"[1]", "b": b"[2, 2]"})
+    other = shelter.add_files({"a": b"[3]"})
+    shelter.take()
+    assert callable(damage)
+    damage(shelter.object_path(b"[2, 2]"))
+    shelter.delete_runs()
+    shelter.lose_store()
+    outcome = shelter.restore()
+    assert (outcome.report.exit_code, outcome.actions) == (3, {run_id: "fail", other: "insert"})
+    assert "lacks the file of 'b' (its object is" in (outcome.reasons[run_id] or "")
+    assert [name for name in shelter.world.files() if run_id in name] == []
+    assert shelter.restore(on_missing=OnMissing.SKIP).actions == {run_id: "insert"}
+    assert shelter.values(run_id) == {"a": b"[1]"}
+
+
+def test_an_object_is_not_asked_for_where_the_live_file_has_its_content(shelter: Shelter) -> None:
+    """A value that is there is never left out because the repository lost it; nor is its file copied again."""
+    run_id = shelter.add_files({"a": b"[1]", "b": b"[2]"}, {"c": 3})
+    before = shelter.values(run_id)
+    shelter.take()
+    shelter.object_path(b"[1]").unlink()
+    kept, lost = shelter.live_paths(run_id)
+    lost.unlink()
+    context = json.loads(shelter.world.rows.text(run_id) or b"")
+    shelter.world.rows.replace(run_id, compact({**context, "c": descriptor(4)}))
+    outcome = shelter.restore(on_missing=OnMissing.SKIP)
+    assert (outcome.report.exit_code, outcome.report.summary.files) == (0, 1)
+    assert shelter.values(run_id) == before
+    assert shelter.live_paths(run_id)[0] == kept
+
+
+def test_an_altered_file_that_was_taken_comes_back_as_it_was_found(shelter: Shelter) -> None:
+    """The snapshot says that it was altered; to put another value in its place is not for us."""
+    run_id = shelter.add_files({"a": b"[1]"})
+    (path,) = shelter.live_paths(run_id)
+    path.chmod(0o600)
+    path.write_bytes(b"[9]")
+    shelter.take()
+    shelter.empty_contexts()
+    assert shelter.restore().report.exit_code == 0
+    assert shelter.values(run_id) == {"a": b"[9]"}
+
+
+def test_a_damaged_manifest_restores_nothing(shelter: Shelter) -> None:
+    """Not one run of it, for what it says cannot be trusted."""
+    run_id = shelter.world.rows.add('{"a":1}')
+    taken = shelter.take()
+    (path,) = Path(shelter.world.settings.snapshots).glob(f"snapshots/*{taken[:8]}*")
+    flip_a_byte(path)
+    shelter.empty_contexts()
+    with pytest.raises(DamagedFileError):
+        shelter.restore(taken)
+    assert shelter.world.rows.text(run_id) is None
+
+
+def test_locators_outside_the_directories_stay_as_they_were(shelter: Shelter) -> None:
+    """Nobody ever looked at such a file; the text comes back, and the entry is named."""
+    shelter.world.rows.remember()
+    text = '{"a":{"type":"FILE","locator":"/etc/passwd","mediaType":null,"size":5,"checksum":null,"inlineValue":null}}'
+    run_id = shelter.world.rows.add(text)
+    shelter.world.rows.remember()
+    shelter.take()
+    shelter.empty_contexts()
+    outcome = shelter.restore()
+    assert outcome.actions == {run_id: "replace"}
+    assert "outside the directories" in (outcome.reasons[run_id] or "")
+    assert shelter.world.rows.changed() == []

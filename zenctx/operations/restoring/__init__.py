@@ -1,0 +1,1 @@
+"""The parts of `restore`: what is asked, what a context is to become, what is decided for each run, files, rows."""
