@@ -103,6 +103,8 @@ class TestPrecedence:
         """Every setting can be set by its variable, which then is its origin."""
         values = {"db": "sqlite://", "file-group": "zenflow", "engine-dir": "/srv", "locator-root": "/app"}
         values["snapshots"] = "s3://bucket/prefix"
+        values["spring"] = str(cwd / "application.properties")
+        (cwd / "application.properties").touch()
         for known in OPTIONS:
             if known is option:
                 settings = load(cwd, environ={known.variable: values.get(known.name, known.default)})

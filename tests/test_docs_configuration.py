@@ -5,8 +5,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from zenctx.cli.app import app
 from zenctx.config import OPTIONS, Option, Settings, load_settings
+from zenctx.config.spring.reading import _KEYS, _OTHERS
+from zenctx.database.url import _JDBC_DETOURS, _JDBC_PLAIN
 
 GUIDE = Path(__file__).parent.parent / "docs" / "configuration.md"
 ROW = re.compile(
@@ -15,6 +19,7 @@ ROW = re.compile(
 TOML_BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 ROWS = {match["name"]: match for match in ROW.finditer(GUIDE.read_text())}
+SPRING = GUIDE.read_text().partition("## The application's own settings")[2].partition("\n## ")[0]
 TOML_BLOCKS = TOML_BLOCK.findall(GUIDE.read_text())
 
 
@@ -64,6 +69,30 @@ def test_every_example_url_is_taken(tmp_path: Path, url: str) -> None:
     settings = load_settings({}, config_file=None, environ={"ZENCTX_DB": url}, cwd=tmp_path)
 
     assert settings.db == url
+
+
+@pytest.mark.parametrize("key", [*_KEYS.values(), *_OTHERS])
+def test_every_key_of_the_application_is_documented(key: str) -> None:
+    """In full, or by its last name in a row of its section."""
+    section, _, name = key.rpartition(".")
+    assert f"`{key}`" in SPRING or (f"`{section}." in SPRING and (f"`.{name}`" in SPRING or f"`{name}`" in SPRING))
+
+
+def test_every_jdbc_parameter_is_documented() -> None:
+    """Those that decide where a connection leads, and those that are refused."""
+    assert {name for name in (*_JDBC_PLAIN.values(), *_JDBC_DETOURS[:2]) if f"`{name}`" not in SPRING} == set()
+
+
+def test_the_command_for_the_applications_settings_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows what is taken from the example, and from where."""
+    (line,) = re.findall(r"^zenctx (config show .*)$", SPRING, re.MULTILINE)
+    monkeypatch.chdir(GUIDE.parents[1])
+    for option in OPTIONS:
+        monkeypatch.delenv(option.variable, raising=False)
+    result = CliRunner().invoke(app, line.split())
+    assert result.exit_code == 0
+    assert "examples/application.yml (document 2, profile files-on-srv & !container): " not in result.stdout
+    assert "examples/application.yml (document 3, profile production, staging): zenflow.context" in result.stdout
 
 
 def test_the_stated_limit_is_the_limit() -> None:

@@ -1,5 +1,6 @@
 """The examples beside demo.sh: settings that load, contexts that are what they are said to be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from zenctx.config import OPTIONS, Settings, load_settings
 from zenctx.context.forms import Form, detect
 from zenctx.context.rules import EngineReads
+from zenctx.database.url import parse_database_url
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTINGS_FILE = EXAMPLES / "zenctx.toml"
@@ -40,6 +42,37 @@ def test_the_production_settings_hide_no_less_than_the_defaults() -> None:
     (default,) = (option.default for option in OPTIONS if option.name == "redact-keys")
 
     assert set(_settings().redact_keys) > set(default.split(", "))
+
+
+def _of_the_application(tmp_path: Path, environ: dict[str, str]) -> Settings:
+    empty = tmp_path / "empty.toml"
+    empty.touch()
+    files = [EXAMPLES / "application.yml"]
+    return load_settings({}, config_file=empty, spring_files=files, environ=environ, cwd=tmp_path)
+
+
+def test_the_applications_settings_are_the_same_as_options(tmp_path: Path) -> None:
+    """Profiles, groups, documents and placeholders of the example end in what options would say."""
+    spring = _of_the_application(tmp_path, {"DB_PASSWORD": "p&w", "DB_HOST": "a:1,b"})
+    options = {
+        "db": "jdbc:postgresql://a:1,b:5432/zenflow?currentSchema=flow&sslmode=require&user=zenctx&password=p%26w",
+        "file-storage-dir": "/srv/zenflow/data/context-files",
+        "persistent-file-dir": "/srv/zenflow/data/context-files/persistent",
+        "engine-dir": str(EXAMPLES),
+        "persistent-file-retention-days": "60",
+        "orphan-cleanup-schedule": "0 30 3 * * ?",
+    }
+    same = load_settings(options, config_file=tmp_path / "empty.toml", environ={}, cwd=tmp_path)
+    assert replace(spring, origins=same.origins, spring=()) == same
+    assert parse_database_url(spring.db).password == "p&w"
+
+
+def test_the_applications_settings_on_a_developers_machine(tmp_path: Path) -> None:
+    """Another profile, and none of the first one's."""
+    settings = _of_the_application(tmp_path, {"ZENFLOW_PROFILE": "development"})
+    assert settings.db == f"jdbc:sqlite:{EXAMPLES}/data/zenflow.db"
+    assert settings.persistent_file_dir.text == "./data/context-files/persistent"
+    assert settings.persistent_file_retention_days == 30
 
 
 @pytest.mark.parametrize("file", CONTEXTS, ids=lambda file: file.stem)

@@ -56,6 +56,26 @@ def test_passwords_are_masked_in_every_format(format_: str) -> None:
     assert "postgresql://u:***@db/x" in result.stdout
 
 
+def test_the_applications_own_settings(tmp_path: Path) -> None:
+    """--spring may stand repeatedly; what its files set is told with file and key, and secrets are masked."""
+    (tmp_path / "application.yml").write_text("spring.datasource: {url: 'jdbc:postgresql:x', password: '${PW}'}\n")
+    (tmp_path / "more.properties").write_text("zenflow.context.refvalue.checksum-enabled=false\n")
+    arguments = ("--json", "--spring", "application.yml", "--spring", "more.properties")
+    result = show(*arguments, env={"PW": "geheim"})
+    shown = {item["setting"]: (item["value"], item["origin"]) for item in json.loads(result.stdout)["items"]}
+    first, second = tmp_path / "application.yml", tmp_path / "more.properties"
+    assert shown["spring"] == (f"{first}, {second}", "option --spring")
+    assert shown["checksum-enabled"] == ("false", f"{second}: zenflow.context.refvalue.checksum-enabled")
+    assert shown["db"] == (
+        "jdbc:postgresql:x?password=***",
+        f"{first}: spring.datasource.url; {first}: spring.datasource.password, with PW",
+    )
+    assert "geheim" not in result.output
+    assert show(*arguments, env={"PW": ""}).exit_code == 0
+    without = show(*arguments)
+    assert (without.exit_code, without.stdout.count("needs ${PW}, which is set nowhere")) == (12, 1)
+
+
 def test_a_wrong_setting_is_one_sentence() -> None:
     """The setting is named, the code is that of setup, nothing is listed."""
     result = show("--file-mode", "0777")

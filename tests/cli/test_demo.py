@@ -47,6 +47,7 @@ def test_large_values_do_not_grow_with_the_number_of_runs(monkeypatch: pytest.Mo
         (["file/below"], 12, "The directory file/below cannot be made: Not a directory.\n"),
         (["new", "--db", "sqlite:///x.db"], 2, "'zenctx demo' makes a database and settings of its own.\n"),
         (["new", "--config", "x.toml"], 2, "Hint: Leave out --db and --config\n"),
+        (["new", "--spring", "x.yml"], 2, "Hint: Leave out --db, --config and --spring\n"),
         (["new", "--runs", "0"], 2, "Invalid value for '--runs': it should be greater than or equal to 1.\n"),
     ],
 )

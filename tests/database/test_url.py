@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, create_engine
 
 from zenctx.database.url import describe, parse_database_url
 from zenctx.errors import SettingsError
@@ -56,6 +56,41 @@ def test_a_jdbc_url_may_name_several_servers() -> None:
     assert url.query["host"] == ("a:5432", "b:5433")
     assert url.query["target_session_attrs"] == "primary"
     assert describe(url) == 'PostgreSQL database "zen" at a:5432,b:5433'
+
+
+@pytest.mark.parametrize(
+    ("place", "hosts", "ports"),
+    [
+        ("[::1]:5433,db", "::1,db", "5433,5432"),
+        ("a,[fe80::2]:6000", "a,fe80::2", "5432,6000"),
+        ("[::1],[::2]", "::1,::2", "5432,5432"),
+        ("a,b:5433", "a,b", "5432,5433"),
+    ],
+)
+def test_every_server_of_a_list_keeps_its_own_port(place: str, hosts: str, ports: str) -> None:
+    """Addresses with colons of their own reach libpq whole; an empty host would be this machine."""
+    url = parse_database_url(f"jdbc:postgresql://{place}/zen")
+    arguments = create_engine(url).dialect.create_connect_args(url)[1]
+    assert (arguments["host"], arguments["port"], arguments["dbname"]) == (hosts, ports, "zen")
+    assert describe(url).startswith('PostgreSQL database "zen" at ')
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("sslMode=verify-full", "sslmode"),
+        ("currentschema=zen", "currentSchema"),
+        ("current_schema=zen", "currentSchema"),
+        ("target_server_type=primary", "targetServerType"),
+        ("service=s3cret", "service"),
+        ("socketFactory=com.example.s3cret.Factory", "socketFactory"),
+    ],
+)
+def test_a_parameter_that_would_lead_elsewhere_is_refused(query: str, named: str) -> None:
+    """The driver passes a misspelt name over in silence, and the connection is another one than was meant."""
+    with pytest.raises(SettingsError, match=named) as caught:
+        parse_database_url(f"jdbc:postgresql://db/zen?{query}")
+    assert SECRET not in f"{caught.value.message} {caught.value.hint}"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-COMMON_OPTIONS = ("--db", "--config", "--format", "--json", "--quiet", "--verbose", "--no-color")
+COMMON_OPTIONS = ("--db", "--config", "--spring", "--format", "--json", "--quiet", "--verbose", "--no-color")
 """What every command takes."""
 
 _JSON_FORMATS = {"json": Format.JSON, "jsonl": Format.JSONL}

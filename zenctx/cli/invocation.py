@@ -19,10 +19,11 @@ from zenctx.operations.progress import SILENT, Progress
 
 @dataclass(frozen=True, slots=True)
 class SettingSources:
-    """Where this call says settings come from: `given` on the command line by name, and a settings file."""
+    """Where this call says settings come from: `given` by name, a settings file, the application's own files."""
 
     given: Mapping[str, str]
     file: Path | None
+    spring: tuple[Path, ...] = ()
 
 
 class Invocation:
@@ -53,7 +54,13 @@ class Invocation:
     @cached_property
     def settings(self) -> Settings:
         """The effective settings, read when first used; told on standard error with --verbose. Raises SettingsError."""
-        settings = load_settings(self.sources.given, config_file=self.sources.file, environ=os.environ, cwd=Path.cwd())
+        settings = load_settings(
+            self.sources.given,
+            config_file=self.sources.file,
+            spring_files=self.sources.spring,
+            environ=os.environ,
+            cwd=Path.cwd(),
+        )
         if self.verbose:
             self._session.tell(_main_settings(settings))
         return settings

@@ -59,6 +59,12 @@ def _common(
         Path | None,
         typer.Option(metavar="FILE", rich_help_panel=COMMON, help="The settings file, in place of zenctx.toml."),
     ] = None,
+    spring: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=COMMON, help="The application's own application.yml; may stand repeatedly."
+        ),
+    ] = None,
     format: Annotated[  # noqa: A002 - Typer takes the name of the option from it
         Format | None,
         typer.Option(
@@ -161,7 +167,7 @@ def _open(
         dry_run=dry_run,
     )
     options = {name: value for name, value in {"db": common["db"], **given}.items() if value is not None}
-    return Invocation(session, SettingSources(options, common["config"]))
+    return Invocation(session, SettingSources(options, common["config"], tuple(common["spring"] or ())))
 
 
 def _format(chosen: Format | None, *, json: bool) -> Format:

@@ -1,7 +1,7 @@
 """Settings: where they come from, what they mean, and how they are checked.
 
 `options` lists them all, `sources` reads them from the command line, the environment and files, `values` checks each
-one, `settings` puts them together; `urls` masks passwords.
+one, `settings` puts them together; `spring` reads the application's own, `urls` masks passwords.
 """
 
 from zenctx.config.options import OPTIONS, Option

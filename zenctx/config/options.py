@@ -12,6 +12,7 @@ from zenctx.config.values import (
     parse_days,
     parse_directory,
     parse_file_mode,
+    parse_files,
     parse_group,
     parse_locator_root,
     parse_path,
@@ -215,8 +216,17 @@ REDACT_KEYS = Option(
     parse_patterns,
 )
 
+SPRING = Option(
+    "spring",
+    "not set",
+    "list of files",
+    "The application's own settings, which take the place of defaults: its application.yml.",
+    parse_files,
+)
+
 OPTIONS: tuple[Option[object], ...] = (
     DB,
+    SPRING,
     FILE_STORAGE_DIR,
     PERSISTENT_FILE_DIR,
     ENGINE_DIR,

@@ -1,7 +1,7 @@
 """The settings of one run of zenctx: read from every source, checked, each with its origin."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os.path import normpath
 from pathlib import Path
@@ -10,7 +10,14 @@ from typing import TypeVar
 
 from zenctx.config import options as opt
 from zenctx.config.options import OPTIONS, Option
-from zenctx.config.sources import find_file, from_environment, from_file, from_options, user_directory
+from zenctx.config.sources import (
+    find_file,
+    from_environment,
+    from_file,
+    from_options,
+    from_spring_option,
+    user_directory,
+)
 from zenctx.config.urls import escape_path, mask_url
 from zenctx.config.values import Directory, Given
 from zenctx.context.rules import EngineReads, FileStrategy, OnMissing, StorageRules
@@ -30,10 +37,11 @@ class Settings:
     """What zenctx works with. Sizes are bytes, paths absolute; docs/configuration.md tells what each one means.
 
     `db` may hold a password: whoever shows it takes `shown`. `origins` tells by setting name where each value is from:
-    `option --db`, `ZENCTX_DB`, the path of a settings file, or `default`.
+    `option --db`, `ZENCTX_DB`, the path of a settings file, the place in the application's own, or `default`.
     """
 
     db: str
+    spring: tuple[Path, ...]
     file_storage_dir: Directory
     persistent_file_dir: Directory
     engine_dir: Path
@@ -78,13 +86,14 @@ def load_settings(
     options: Mapping[str, str] = _NONE,
     *,
     config_file: Path | None = None,
+    spring_files: Sequence[Path] = (),
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Settings:
-    """Reads the settings: options by setting name, then variables, then the settings file, then defaults.
+    """Reads the settings: options by setting name, variables, the settings file, the application's own, defaults.
 
-    `config_file` is the file named on the command line; `environ` and `cwd` (absolute) are the process's own unless
-    they are given. Creates nothing. Raises
+    `config_file` and `spring_files` are the files named on the command line; `environ` and `cwd` (absolute) are the
+    process's own unless they are given. Creates nothing. Raises
     SettingsError for a file that cannot be read, an unknown name, a value out of range, or values that contradict
     each other.
     """
@@ -95,11 +104,28 @@ def load_settings(
         from_file(path) if path is not None else {},
         from_environment(environ, cwd),
         from_options(options, cwd),
+        from_spring_option(spring_files, cwd),
     )
     found = {name: given for layer in layers for name, given in layer.items()}
-    settings = _settings(_Values(found, cwd))
+    settings = _settings(_Values({**_from_application(found, environ), **found}, cwd))
     _check_directories(settings)
     return settings
+
+
+def _from_application(found: Mapping[str, Given], environ: Mapping[str, str]) -> dict[str, Given]:
+    """Gives what the application's own settings say of all that nobody has set here."""
+    spring, engine_dir = found.get(opt.SPRING.name), found.get(opt.ENGINE_DIR.name)
+    if spring is None:
+        return {}
+    # Lazy: only those who name such a file pay for its readers.
+    from zenctx.config.spring import Application, from_spring  # noqa: PLC0415
+
+    application = Application(
+        files=opt.SPRING.parse(spring),
+        environ=environ,
+        engine_dir=opt.ENGINE_DIR.parse(engine_dir) if engine_dir is not None else None,
+    )
+    return from_spring(application, {option.name for option in OPTIONS} - set(found))
 
 
 class _Values:
@@ -138,6 +164,7 @@ def _settings(values: _Values) -> Settings:
     storage, persistent = values[opt.FILE_STORAGE_DIR], values[opt.PERSISTENT_FILE_DIR]
     return Settings(
         db=values.given(opt.DB) or _default_database(),
+        spring=values.given(opt.SPRING) or (),
         file_storage_dir=storage,
         persistent_file_dir=persistent,
         engine_dir=values.given(opt.ENGINE_DIR) or values.base(opt.PERSISTENT_FILE_DIR),
@@ -210,7 +237,9 @@ def _shown(option: Option[object], value: object) -> str:
             return f"{value:04o}"
         case Directory():
             return str(value.path)
+        case () if option is opt.SPRING:
+            return option.default
         case tuple():
-            return ", ".join(value)
+            return ", ".join(map(str, value))
         case _:
             return mask_url(str(value))

@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -29,6 +29,12 @@ def from_options(options: Mapping[str, str], cwd: Path) -> dict[str, Given]:
             raise SettingsError(f"there is no option --{name} for a setting", hint=_nearest(name, _NAMES, "--"))
         found[name] = Given(name, text, f"option --{name}", f"option --{name}", cwd)
     return found
+
+
+def from_spring_option(files: Sequence[Path], cwd: Path) -> dict[str, Given]:
+    """Takes the application's files that the command line names."""
+    label = "option --spring"
+    return {"spring": Given("spring", list(map(str, files)), label, label, cwd)} if files else {}
 
 
 def from_environment(environ: Mapping[str, str], cwd: Path) -> dict[str, Given]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -160,6 +160,15 @@ def parse_directory(given: Given) -> Directory:
 def parse_path(given: Given) -> Path:
     """Takes a path and makes it absolute; its links and `..` are not resolved."""
     return given.base / _parse_path(given)
+
+
+def parse_files(given: Given) -> tuple[Path, ...]:
+    """Takes paths: a list, or a text with commas between them; all become absolute."""
+    names = given.value.split(",") if isinstance(given.value, str) else given.value
+    if not isinstance(names, list) or not names:
+        raise given.must_be("a list of files", hint='write ["application.yml"], or application.yml,extra.yml')
+    files = [name.strip() if isinstance(name, str) else name for name in names]
+    return tuple(parse_path(replace(given, value=file)) for file in files)
 
 
 def parse_repository(given: Given) -> str:

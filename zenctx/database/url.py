@@ -1,7 +1,7 @@
 """Reads a database URL, in SQLAlchemy's or in JDBC's form, and describes a database without its password."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import parse_qsl, unquote_plus
@@ -34,6 +34,14 @@ _JDBC_TO_LIBPQ = {
     "loginTimeout": "connect_timeout",
 }
 """What both drivers know. JDBC's other parameters tune that driver alone (and its ApplicationName names the engine)."""
+
+# With these the driver goes elsewhere than the URL says, or takes another URL from a file.
+_JDBC_DETOURS = ("service", "socketFactory", "socketFactoryArg")
+_JDBC_PLAIN = {
+    re.sub("[_-]", "", name).lower(): name
+    for name in (*_JDBC_TO_LIBPQ, "currentSchema", "ssl", "sslfactory", "targetServerType")
+}
+"""What decides where a JDBC URL leads and how safely, by its name without capitals and underscores."""
 
 # Not libpq's "read-write": that one turns away sessions which are read-only by their own choice, as ours may be.
 _JDBC_SERVER_TYPES = {
@@ -141,7 +149,7 @@ def _jdbc_postgresql(text: str) -> URL:
     user, password = query.pop("user", None), query.pop("password", None)
     host, port = hosts[0] if len(hosts) == 1 else (None, None)
     if len(hosts) > 1:
-        query["host"] = tuple(f"{name}:{number or 5432}" for name, number in hosts)
+        query |= _several_hosts(hosts)
     return URL.create(
         _DRIVERS[POSTGRESQL],
         username=str(user) if user else None,
@@ -151,6 +159,16 @@ def _jdbc_postgresql(text: str) -> URL:
         database=database,
         query=_with_search_path(query, parameters.get("currentSchema")),
     )
+
+
+def _several_hosts(hosts: Sequence[tuple[str, int | None]]) -> dict[str, str | tuple[str, ...]]:
+    # Behind the colons of an IPv6 address no port is found, so these go separately.
+    if any(":" in name for name, _ in hosts):
+        return {
+            "host": ",".join(name for name, _ in hosts),
+            "port": ",".join(str(number or 5432) for _, number in hosts),
+        }
+    return {"host": tuple(f"{name}:{number or 5432}" for name, number in hosts)}
 
 
 def _jdbc_location(location: str) -> tuple[list[tuple[str, int | None]], str | None]:
@@ -169,6 +187,15 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
 
 
 def _jdbc_query(parameters: Mapping[str, str]) -> dict[str, str]:
+    for name in parameters:
+        known = _JDBC_PLAIN.get(re.sub("[_-]", "", name).lower(), name)
+        if known != name:
+            _refuse(f"the JDBC URL has a parameter {known} in another spelling", hint=f"write {known}, as JDBC does")
+        if name in _JDBC_DETOURS:
+            _refuse(
+                f"the JDBC URL has the parameter {name}, by which only the application finds the database",
+                hint="name host, port and database in a URL for zenctx, by --db or ZENCTX_DB",
+            )
     query = {_JDBC_TO_LIBPQ[name]: value for name, value in parameters.items() if name in _JDBC_TO_LIBPQ and value}
     if parameters.get("ssl", "false") in {"true", ""}:
         # JDBC's plain `ssl` checks the certificate and its name, unless a factory is set that checks nothing.

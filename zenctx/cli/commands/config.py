@@ -43,7 +43,7 @@ class SettingsReport:
 
 
 @command(
-    settings=[option.name for option in OPTIONS if option.name not in ("db", "persistence.enabled")],
+    settings=[option.name for option in OPTIONS if option.name not in ("db", "spring", "persistence.enabled")],
     examples="""
     zenctx config show
     zenctx config show --json
@@ -53,8 +53,8 @@ class SettingsReport:
 def show(invocation: Invocation) -> int:
     """Show every setting with its value and where it comes from.
 
-    The first of these that names a setting wins: an option, a variable ZENCTX_*, the settings file, the default.
-    Passwords are masked. Nothing is opened but the settings file.
+    The first of these that names a setting wins: an option, a variable ZENCTX_*, the settings file, the
+    application's own settings (--spring), the default. Passwords are masked. Nothing is opened but these files.
     """
     settings = invocation.settings
     invocation.output.begin(COLUMNS)

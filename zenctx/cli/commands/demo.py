@@ -32,8 +32,10 @@ def demo(
     # Lazy: SQLAlchemy and Alembic load slowly.
     from zenctx.operations import demo as operation
 
-    if "db" in invocation.sources.given or invocation.sources.file is not None:
-        raise UsageError("'zenctx demo' makes a database and settings of its own", hint="leave out --db and --config")
+    sources = invocation.sources
+    if "db" in sources.given or sources.file is not None or sources.spring:
+        named = "leave out --db, --config and --spring" if sources.spring else "leave out --db and --config"
+        raise UsageError("'zenctx demo' makes a database and settings of its own", hint=named)
     invocation.output.begin(())
     progress = invocation.progress("Making runs")
     return invocation.output.finish(operation.make_playground(directory, runs, progress))

@@ -1,0 +1,1 @@
+"""Tests of the settings that the application has in its own files."""
