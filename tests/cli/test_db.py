@@ -1,5 +1,7 @@
 """Tests of `zenctx db`."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.console import Console, document_of, zenctx
@@ -82,6 +84,44 @@ def test_the_sql_needs_no_database() -> None:
     result = zenctx("db", "sql", "--db", "postgresql://u@db/x")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: 'zenctx db sql' opens no database.\nHint: --dialect says which kind")
+
+
+def test_the_script_that_converts_is_printed() -> None:
+    """With the threshold of the settings; in JSON as one text."""
+    result = zenctx("db", "sql", "--convert", "--memory-threshold-bytes", "4 KiB")
+    assert result.exit_code == 0
+    assert "CREATE TABLE zenctx_operation" in result.stdout
+    assert "'zenctx.memory_threshold_bytes', true), ''), '4096')" in result.stdout
+    document = document_of(zenctx("db", "sql", "--convert", "--memory-threshold-bytes", "4 KiB", "--json"))
+    assert document["summary"] == {"dialect": "postgresql", "sql": result.stdout}
+
+
+def test_the_script_is_written_for_flyway(tmp_path: Path) -> None:
+    """As its next migration; once."""
+    (tmp_path / "V41__earlier.sql").touch()
+    call = ("db", "sql", "--convert", "--flyway", str(tmp_path), "--json")
+    summary = document_of(zenctx(*call))["summary"]
+    path = tmp_path / "V42__refvalue_context_schema.sql"
+    assert summary == {"path": str(path), "configuration_path": f"{path}.conf", "version": "42"}
+    assert path.read_text() == zenctx("db", "sql", "--convert").stdout
+    again = zenctx(*call)
+    assert again.exit_code == 5
+    assert document_of(again)["error"]["kind"] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--convert", "--dialect", "sqlite"), "--convert is for PostgreSQL only"),
+        (("--flyway", "."), "--flyway is for the script of --convert"),
+        (("--convert", "--flyway", "nowhere"), "There is no directory nowhere"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(options: tuple[str, ...], error: str) -> None:
+    """Before anything is written."""
+    result = zenctx("db", "sql", *options)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: {error}")
 
 
 def test_a_database_is_bound_to_its_directory(console: Console) -> None:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import psycopg
-from psycopg import sql
 
 _TOKEN = re.compile(r"--[^\n]*|'(?:[^']|'')*'|(?P<tag>\$\w*\$).*?(?P=tag)|;|[^-'$;]+|.", re.DOTALL)
 
@@ -29,6 +29,11 @@ def run_script(url: str, script: str, settings: Mapping[str, str] | None = None)
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         for name, value in (settings or {}).items():
             connection.execute("select set_config(%s, %s, false)", (name, value))
-        for statement in statements(script):
-            connection.execute(sql.SQL(statement))
+        run_statements(connection, script)
     return notices
+
+
+def run_statements(connection: psycopg.Connection[Any], script: str) -> None:
+    """Run a script over a connection, each statement by itself."""
+    for statement in statements(script):
+        connection.execute(statement.encode())

@@ -13,7 +13,7 @@ from zenctx.database.checks import Current, current, current_revision, unknown_r
 from zenctx.database.engine import POSTGRESQL, Database, Dialect, write_transaction
 from zenctx.errors import DatabaseError
 
-_UPGRADE_LOCK = 0x7A656E6374780001
+UPGRADE_LOCK = 0x7A656E6374780001
 """The advisory lock of PostgreSQL that upgrades take; the first letters spell zenctx."""
 _LOCK_WAIT = {"postgresql": {"lock_timeout": "30s"}, "sqlite": {"busy_timeout": "30000"}}
 
@@ -38,7 +38,7 @@ def upgrade(database: Database) -> Upgrade:
     """
     with database.connect(_LOCK_WAIT[database.dialect]) as connection, write_transaction(connection):
         if database.dialect == POSTGRESQL:
-            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         before = current_revision(connection)
         if not before.is_known:
             raise unknown_revision(database.description, before)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from zenctx.config import Settings
 from zenctx.database import revisions
 from zenctx.database.checks import current_revision, has_table, require_zenctx_tables
+from zenctx.database.conversion_script import conversion_script
 from zenctx.database.engine import Database, Dialect
 from zenctx.database.schema import REVISION_TABLE
 from zenctx.database.store_binding import BoundKind, bind, bound_store, unbind_store
@@ -80,6 +81,11 @@ def current(database: Database) -> DbReport:
     return DbReport("db current", 4, summary, message, "run 'zenctx db upgrade'")
 
 
+def conversion_sql(settings: Settings) -> str:
+    """Gives the script that converts contexts on PostgreSQL without zenctx, for those who may run nothing but SQL."""
+    return conversion_script(settings.memory_threshold_bytes)
+
+
 def sql(dialect: Dialect) -> str:
     """Gives the SQL that creates zenctx's own tables, for those who apply it by hand."""
     return revisions.upgrade_sql(dialect)
@@ -104,7 +110,7 @@ def bind_directory(database: Database, settings: Settings, *, replace: bool) -> 
             )
         live.store.prepare()
         store_id = live.store.create_id()
-        if bound is not None and bound.store_id != store_id:
+        if bound is not None and (replace or bound.store_id != store_id):
             unbind_store(connection, bound.store_id)
         bind(connection, BoundKind.STORE, store_id, str(live.store.root))
     summary = BindingSummary(database.description, store_id, str(live.store.root))

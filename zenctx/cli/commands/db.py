@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zenctx.cli.invocation import Invocation
 from zenctx.cli.options import command
 from zenctx.errors import UsageError
+
+if TYPE_CHECKING:
+    from zenctx.operations.flyway import FlywayFiles
 
 
 class SqlDialect(StrEnum):
@@ -33,6 +37,17 @@ class SqlReport:
     summary: SqlSummary
     message: str = ""
     next_step: str | None = None
+    exit_code: int = 0
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FlywayReport:
+    """The report of `db sql --flyway`."""
+
+    summary: "FlywayFiles"
+    message: str
+    next_step: str | None
     exit_code: int = 0
     dry_run: bool = False
 
@@ -78,20 +93,32 @@ def current(invocation: Invocation) -> int:
 
 
 @command(
+    settings=["memory-threshold-bytes"],
     examples="""
     zenctx db sql > zenctx.sql
-    zenctx db sql | psql zenflow
-    """
+    zenctx db sql --convert > convert.sql && psql -v ON_ERROR_STOP=1 -f convert.sql zenflow
+    zenctx db sql --convert --flyway src/main/resources/db/migration
+    """,
+    exit_codes={5: "with --flyway: the script is there already; nothing was written"},
 )
 def sql(
     invocation: Invocation,
     dialect: Annotated[
         SqlDialect, typer.Option(metavar="postgresql|sqlite", help="The database that the SQL is for.")
     ] = SqlDialect.POSTGRESQL,
+    convert: Annotated[
+        bool, typer.Option("--convert", help="Also convert the contexts, but for values that go to files (PostgreSQL).")
+    ] = False,
+    flyway: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the script of --convert there, named as Flyway's next migration."),
+    ] = None,
 ) -> int:
-    """Print the SQL that creates zenctx's own tables.
+    """Print the SQL that creates zenctx's own tables, or also converts the contexts.
 
-    For those who apply SQL by hand or with another tool. No database is opened.
+    For those who apply SQL by hand or with another tool. No database is opened. The script of --convert says at its
+    top what it does, what it leaves to 'zenctx migrate', and how to run it: outside a transaction, as often as needed.
+    With --flyway it gets the next version, and a file beside it that lets Flyway run it so.
     """
     from zenctx.operations import db as operation
 
@@ -99,9 +126,25 @@ def sql(
         raise UsageError(
             "'zenctx db sql' opens no database", hint="--dialect says which kind of database the SQL is for"
         )
-    text = operation.sql(dialect.value)
+    if convert and dialect is not SqlDialect.POSTGRESQL:
+        raise UsageError("--convert is for PostgreSQL only", hint="'zenctx migrate' converts an SQLite database")
+    if flyway is not None and not convert:
+        raise UsageError("--flyway is for the script of --convert", hint="give --convert with it")
+    text = operation.conversion_sql(invocation.settings) if convert else operation.sql(dialect.value)
+    if flyway is not None:
+        return _write_for_flyway(invocation, flyway, text)
     invocation.output.show(text)
     return invocation.output.finish(SqlReport(SqlSummary(dialect, text)))
+
+
+def _write_for_flyway(invocation: Invocation, directory: Path, text: str) -> int:
+    from zenctx.operations.flyway import write_migration
+
+    invocation.output.begin(())
+    written = write_migration(directory, text)
+    message = f"Wrote {written.path}, and {written.configuration_path} beside it"
+    step = "have the next start of the application or 'flyway migrate' run it; both files are needed"
+    return invocation.output.finish(FlywayReport(written, message, step))
 
 
 @command(
