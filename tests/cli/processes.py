@@ -52,9 +52,17 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> Finished:
 
 
 def run_in_terminal(
-    columns: int, arguments: Sequence[str], env: Mapping[str, str] | None = None, *, interrupt_at: bytes = b""
+    columns: int,
+    arguments: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    *,
+    interrupt_at: bytes = b"",
+    typed: bytes = b"",
 ) -> Finished:
-    """Runs Python with these arguments in a terminal of this width; Ctrl-C comes with the first `interrupt_at`."""
+    """Runs Python with these arguments in a terminal of this width, where somebody has typed ahead.
+
+    Ctrl-C comes with the first `interrupt_at`.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     variables = environment(**{"TERM": "xterm-256color", **(env or {})})
@@ -62,6 +70,8 @@ def run_in_terminal(
         [sys.executable, *arguments], env=variables, stdin=theirs, stdout=theirs, stderr=theirs
     ) as process:
         os.close(theirs)
+        if typed:
+            os.write(ours, typed)
         output = _read_all(ours, process, interrupt_at)
         return Finished(process.wait(timeout=60), output.decode())
 

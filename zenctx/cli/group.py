@@ -26,7 +26,8 @@ class Entry:
     """One command: its words (`config show`), its line in the help, the section it stands in.
 
     The function is looked up when the command is called: `zenctx.cli.commands.config:show`, or `target`. Without a
-    function (`branch`) it is the group whose commands follow.
+    function (`branch`) it is the group whose commands follow. A command may have others below it without being a group:
+    `gc log` beside `gc --dry-run`.
     """
 
     words: str
@@ -123,11 +124,18 @@ class LazyCommand(Command):
     def __init__(self, entry: Entry) -> None:
         super().__init__(entry.name, short_help=entry.summary, rich_help_panel=entry.section, rich_markup_mode=None)
         self._entry = entry
+        self._below: dict[str, AnyCommand] = {}
+
+    def add_below(self, command: "AnyCommand", name: str) -> None:
+        """Takes a command that is called by the word `name` behind this one."""
+        self._below[name] = command
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: "Context | None" = None, **extra: Any
     ) -> "Context":
-        """Imports the command and parses its arguments."""
+        """Imports the command and parses its arguments; or hands them to one below it."""
+        if args and args[0] in self._below:
+            return self._below[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         if parent is not None and isinstance(parent.obj, Session):
             parent.obj.command = self._entry.words
         return self._load().make_context(info_name, args, parent, **extra)
@@ -140,18 +148,25 @@ class LazyCommand(Command):
         command = get_command(single)
         if isinstance(command, Command):
             command.exit_codes = of_command(declared.exit_codes)
+            command.below = [(name, each.short_help or "") for name, each in self._below.items()]
         return command
 
 
 def grow(root: Group, entries: Iterable[Entry]) -> None:
     """Hangs the commands into the root; the entry of a branch stands before those of its commands."""
     groups = {"": root}
+    leading: dict[str, LazyCommand] = {}
     for entry in entries:
         parent, _, name = entry.words.rpartition(" ")
         command: AnyCommand = _branch(entry) if entry.branch else LazyCommand(entry)
-        groups[parent].add_command(command, name)
+        if parent in leading:
+            leading[parent].add_below(command, name)
+        else:
+            groups[parent].add_command(command, name)
         if isinstance(command, Group):
             groups[entry.words] = command
+        elif isinstance(command, LazyCommand):
+            leading[entry.words] = command
 
 
 def build_app(entries: Sequence[Entry]) -> typer.Typer:

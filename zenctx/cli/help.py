@@ -25,6 +25,8 @@ class Command(TyperCommand):
     """
 
     exit_codes: Mapping[int, str] = MappingProxyType({})
+    below: Sequence[tuple[str, str]] = ()
+    """Commands that are called by one more word, with their lines."""
 
     def collect_usage_pieces(self, ctx: "Context") -> list[str]:
         """Gives `[OPTIONS] RUN [KEY]`."""
@@ -33,6 +35,7 @@ class Command(TyperCommand):
 
     def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Writes the sections of arguments and options."""
+        _write_section("Commands", self.below, formatter, max((len(name) for name, _ in self.below), default=0))
         write_parameters(self.get_params(ctx), ctx, formatter)
 
     def format_epilog(self, ctx: "Context", formatter: "HelpFormatter") -> None:

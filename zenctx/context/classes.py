@@ -24,6 +24,10 @@ class RunClass(StrEnum):
     FINISHED = "finished"
     ZOMBIE = "zombie"
     UNREADABLE = "unreadable"
+    DELETED = "deleted"
+    """Its row is gone, or (where that is asked for) its workflow or project is marked as deleted."""
+    PINNED = "pinned"
+    """Somebody wants its files to be kept."""
 
 
 RESUMABLE = frozenset({RunClass.PARKED, RunClass.RETRYING})
@@ -42,6 +46,11 @@ class RunFacts:
     last_sign: datetime | None = None
     times_readable: bool = True
     """Whether the row's times could be read; if not, nothing is concluded from them."""
+    context_readable: bool = True
+    """Whether the context is an object that can be taken apart."""
+    pinned: bool = False
+    deleted_at: datetime | None = None
+    """When its workflow or project was marked as deleted, where that is to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +63,27 @@ class Classified:
 
 def classify_run(facts: RunFacts, now: datetime) -> Classified:
     """Tells the class of a run at the time `now` (aware)."""
+    if facts.pinned:
+        return Classified(RunClass.PINNED, "it is pinned")
+    if not facts.context_readable:
+        return Classified(RunClass.UNREADABLE, "its context cannot be read")
     if not facts.times_readable:
         return Classified(RunClass.UNREADABLE, "the times of the row cannot be read")
+    if facts.deleted_at is not None:
+        return Classified(RunClass.DELETED, "its workflow or project is marked as deleted")
     if facts.ended_at is None or facts.status in ("RUNNING", "WAITING"):
         return _unfinished(facts, now)
+    return _ended(facts, now)
+
+
+def _ended(facts: RunFacts, now: datetime) -> Classified:
     if facts.status not in KNOWN_STATUSES:
         return Classified(RunClass.UNREADABLE, f"the status {facts.status} is not known to zenctx")
     if facts.pending_retry:
         return Classified(RunClass.RETRYING, "it ended, and a retry is scheduled")
     if facts.status == "SUCCESS":
         return Classified(RunClass.FINISHED, "it ended with success")
-    if now - facts.ended_at <= RETRY_GRACE:
+    if facts.ended_at is None or now - facts.ended_at <= RETRY_GRACE:
         return Classified(RunClass.RETRYING, "it failed within the last 24 hours and may be retried")
     return Classified(RunClass.FINISHED, "it failed more than 24 hours ago, and no retry is scheduled")
 

@@ -71,6 +71,16 @@ def pending_retries(connection: Connection, run_ids: Sequence[str]) -> frozenset
     return frozenset(run_id for name in names if (run_id := name.partition(":")[0]) in wanted)
 
 
+def retrying_runs(connection: Connection) -> frozenset[str] | None:
+    """Gives the runs that a job of the engine will revive; None where that may not be read: it may be any."""
+    if not has_table(connection, "qrtz_job_details"):
+        return frozenset()
+    if not can_read(connection, "qrtz_job_details"):
+        return None
+    names = connection.execute(text(_RETRIES), {"job_group": RETRY_GROUP}).scalars()
+    return frozenset(name.partition(":")[0] for name in names)
+
+
 def last_signs(connection: Connection, run_ids: Sequence[str]) -> dict[str, datetime]:
     """Gives the latest time at which a node of each of some runs began or ended; runs without one are absent.
 

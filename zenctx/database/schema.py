@@ -9,7 +9,7 @@ from zenctx.database.columns import EngineId, SerialId, SortedText, UtcTime
 
 PREFIX = "zenctx_"
 REVISION_TABLE = "zenctx_revision"
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002", "0003")
 """Every revision of our tables, oldest first. Known here so that a check needs no Alembic, which loads slowly."""
 
 ENGINE = MetaData()
@@ -135,4 +135,37 @@ zenctx_runtime_state = Table(
     Column("format_version", Integer, nullable=False),
     Column("state", Text, nullable=False, comment="JSON: consumers, aliases, loops"),
     Column("updated_at", UtcTime, nullable=False),
+)
+
+zenctx_pin = Table(
+    "zenctx_pin",
+    METADATA,
+    Column("run_id", SortedText, primary_key=True),
+    Column("reason", Text, comment="why, in the words of who pinned it"),
+    Column("who", Text, nullable=False, comment="user@host"),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+zenctx_migration = Table(
+    "zenctx_migration",
+    METADATA,
+    Column("id", SortedText, primary_key=True, comment="the operation that began it"),
+    Column("scope", Text, nullable=False, comment="SHA-256 of what is to be converted, and how"),
+    Column("sweep", Integer, nullable=False),
+    Column("resumed_sweep", Integer, nullable=False, comment="the last one that was found abandoned, or 0"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+)
+
+zenctx_part = Table(
+    "zenctx_part",
+    METADATA,
+    Column("migration_id", SortedText, primary_key=True),
+    Column("sweep", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("after_id", Text, comment="runs behind this id"),
+    Column("up_to_id", Text, comment="up to and with this one"),
+    Column("done_at", UtcTime),
+    Column("operation_id", Text, comment="who did it"),
+    Column("counts", Text, comment="JSON"),
 )

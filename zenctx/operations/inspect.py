@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from zenctx.config import Settings
 from zenctx.context.descriptor import (
@@ -17,7 +18,8 @@ from zenctx.context.pointer import resolve
 from zenctx.context.rawjson import RawJson
 from zenctx.context.redact import MASK, is_reserved
 from zenctx.database.engine import Database
-from zenctx.errors import InvalidDescriptorError, ZenctxError
+from zenctx.errors import DamagedFileError, InvalidDescriptorError, ZenctxError
+from zenctx.operations.collection.explain import explain_over_new_connection
 from zenctx.operations.contexts import LoadedContext, load
 from zenctx.operations.live_files import digest
 
@@ -29,6 +31,8 @@ PREVIEW_CHARACTERS = 60
 _PREVIEWED_BYTES = 4096
 
 _JSON_TYPES = {b'"': "string", b"{": "object", b"[": "array", b"t": "boolean", b"f": "boolean", b"n": "null"}
+Explain = Callable[[str], str | None]
+"""Tells of a locator who released its file, if somebody did."""
 _HIDDEN_VALUE = RawJson(b'"' + MASK.encode() + b'"')
 
 
@@ -99,8 +103,9 @@ def inspect(
     with database.connect() as connection:
         context = load(database, connection, settings, run_id)
     hidden = problems = 0
+    explain = partial(explain_over_new_connection, database, context.live)
     for entry in context.found.entries:
-        item = _described(context, entry, show_secrets=show_secrets)
+        item = _described(context, entry, explain, show_secrets=show_secrets)
         on_item(item)
         hidden += item.hidden
         problems += item.reason is not None
@@ -136,10 +141,10 @@ def inspect_key(
     return ValueItem(context.row.run_id, key, pointer, kind, shown != value, RawJson(part))
 
 
-def _described(context: LoadedContext, entry: Entry, *, show_secrets: bool) -> EntryItem:
+def _described(context: LoadedContext, entry: Entry, explain: Explain, *, show_secrets: bool) -> EntryItem:
     descriptor, key = entry.descriptor, entry.member.name
     secret = not show_secrets and context.redactor.hides_key(key)
-    checksum, reason = _state(context, entry)
+    checksum, reason = _state(context, entry, explain)
     locator = descriptor.locator if descriptor else None
     path = _path(context, locator)
     mask = _mask(context, show_secrets=show_secrets)
@@ -165,7 +170,7 @@ def _described(context: LoadedContext, entry: Entry, *, show_secrets: bool) -> E
     )
 
 
-def _state(context: LoadedContext, entry: Entry) -> tuple[str | None, str | None]:
+def _state(context: LoadedContext, entry: Entry, explain: Explain) -> tuple[str | None, str | None]:
     """The state of the checksum, and what is wrong with the entry."""
     descriptor = entry.descriptor
     if descriptor is None or descriptor.type is DescriptorType.MEMORY or entry.fit is Fit.CONTRADICTORY:
@@ -174,6 +179,9 @@ def _state(context: LoadedContext, entry: Entry) -> tuple[str | None, str | None
         if descriptor.locator is None:
             return compare_checksum(descriptor.checksum, sha256_checksum(decode_inline(descriptor))), None
         return _file_state(context, descriptor)
+    except DamagedFileError as error:
+        released = explain(descriptor.locator or "")
+        return ChecksumState.UNCHECKED, f"{error.message}: {released}" if released else error.message
     except ZenctxError as error:
         return ChecksumState.UNCHECKED, error.message
 

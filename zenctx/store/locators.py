@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from zenctx.errors import LocatorRefusedError, SettingsError
-from zenctx.store.beneath import open_file
+from zenctx.store.base import FileStat
+from zenctx.store.beneath import open_file, stat_file
 from zenctx.store.names import MAX_NAME_BYTES, is_reserved
 
 RootName = Literal["persistent", "storage"]
@@ -85,6 +86,30 @@ class Locators:
         root, name = self._locate(locator)
         return Located(root, name, self._paths[root] / name)
 
+    @property
+    def storage(self) -> Path:
+        """The directory of temporary files."""
+        return self._paths["storage"]
+
+    @property
+    def base(self) -> str:
+        """What `locator_for` puts before a name, and a slash."""
+        return self._base
+
+    def marks(self) -> frozenset[str] | None:
+        """Texts of which every locator that `resolve` finds a place for holds at least one; None if there are none.
+
+        The last component of a directory must stand in a locator that leads into it: what is taken out of a path are
+        other components. Unless a relative locator starts there already.
+        """
+        marks: set[str] = set()
+        for prefix in (*self._own, *self._mapped):
+            starts_inside = prefix in self._own and self._engine_parts[: len(prefix.parts)] == prefix.parts
+            if starts_inside or not prefix.parts:
+                return None
+            marks.add(prefix.parts[-1])
+        return frozenset(marks)
+
     def is_inside(self, locator: str) -> bool:
         """Whether `resolve` finds a place for it."""
         try:
@@ -101,6 +126,12 @@ class Locators:
         """
         root, name = self._locate(locator)
         return open_file(self._paths[root], name)
+
+    def stat(self, locator: str) -> FileStat:
+        """Size, times and identity of a locator's file; raises as `open` does, without opening the file."""
+        root, name = self._locate(locator)
+        status = stat_file(self._paths[root], name)
+        return FileStat(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
     def _locate(self, locator: str) -> tuple[RootName, str]:
         _check_text(locator)

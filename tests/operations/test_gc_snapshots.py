@@ -1,0 +1,107 @@
+"""Objects of the repository: those that no snapshot needs go after a day, and no other."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.operations.cleaning import DAY, Cleaner
+from tests.operations.world import World
+from zenctx.context.descriptor import sha256_checksum
+from zenctx.errors import RefusedError
+from zenctx.operations.repository import bind_repository, open_repository
+from zenctx.snapshots.model import SnapshotFile, SnapshotHeader, SnapshotRun
+from zenctx.snapshots.repository import Repository
+
+NEEDED, UNNEEDED = b"needed" * 100, b"unneeded" * 100
+
+
+@pytest.fixture
+def cleaner(world: World) -> Cleaner:
+    """Clean up a world with a file that is needed."""
+    cleaner = Cleaner(world)
+    cleaner.run_with_file(status="RUNNING", ended=None)
+    return cleaner
+
+
+@pytest.fixture
+def repository(cleaner: Cleaner) -> Repository:
+    """A repository on record, with one object that no snapshot needs."""
+    repository = open_repository(cleaner.world.settings, create=True)
+    with cleaner.world.database.connect() as connection:
+        bind_repository(repository, connection)
+    repository.put_object(UNNEEDED)
+    return repository
+
+
+def take(repository: Repository, cleaner: Cleaner, content: bytes) -> None:
+    """Take a snapshot of one run that holds one file."""
+    now = cleaner.now()
+    header = SnapshotHeader(1, now, (), False, "0", "me", "sqlite", "here", None, None, "all")
+    with repository.lock_shared(), repository.write(header) as manifest:
+        stored = manifest.put_object(content)
+        file = SnapshotFile("a", "./a", stored.size, stored.checksum, 1, 1, None)
+        run_id = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+        columns: dict[str, str | None] = {"id": run_id, "status": "RUNNING"}
+        manifest.add(SnapshotRun(run_id, columns, b"{}", None, "empty", "parked", (file,)))
+        manifest.commit()
+
+
+def test_objects_that_no_snapshot_needs_go_after_a_day(cleaner: Cleaner, repository: Repository) -> None:
+    """Those that one needs stay; --no-snapshots leaves all of them."""
+    take(repository, cleaner, NEEDED)
+    assert cleaner.collect().paths("removed") == {}
+    cleaner.ahead = 2 * DAY
+    assert cleaner.collect(snapshots=False).paths("removed") == {}
+    assert cleaner.collect().report.summary.by_class["object"].files == 1
+    assert [entry.checksum for entry in repository.objects()] == [sha256_checksum(NEEDED)]
+    repository_again = open_repository(cleaner.world.settings)
+    with repository_again.lock_exclusive():
+        repository_again.remove(repository_again.snapshots()[0])
+    assert cleaner.collect().report.summary.by_class["object"].files == 1
+    assert list(repository.objects()) == []
+
+
+def test_a_snapshot_that_was_taken_meanwhile_keeps_its_objects(cleaner: Cleaner, repository: Repository) -> None:
+    """It may need what was there already."""
+    cleaner.ahead = 2 * DAY
+
+    def meanwhile(_summary: object) -> bool:
+        take(repository, cleaner, UNNEEDED)
+        return True
+
+    cleaned = cleaner.collect(confirm=meanwhile)
+    assert (cleaned.paths("removed"), len(cleaned.paths("skipped"))) == ({}, 1)
+    assert repository.has_object(sha256_checksum(UNNEEDED))
+
+
+def test_a_damaged_snapshot_keeps_every_object(cleaner: Cleaner, repository: Repository) -> None:
+    """Nobody can say what it needs."""
+    take(repository, cleaner, NEEDED)
+    (manifest,) = Path(cleaner.world.settings.snapshots).glob("snapshots/*")
+    manifest.chmod(0o600)
+    manifest.write_bytes(b"damaged")
+    cleaner.ahead = 2 * DAY
+    cleaned = cleaner.collect()
+    assert cleaned.paths("removed") == {}
+    assert any("snapshot" in reason for reason in cleaned.reasons("noticed"))
+    assert len(list(repository.objects())) == 2
+
+
+def test_a_repository_on_record_that_cannot_be_read_refuses(cleaner: Cleaner, repository: Repository) -> None:
+    """It may be on a volume that is not mounted; it can be left out."""
+    place = Path(cleaner.world.settings.snapshots)
+    place.rename(place.with_name("unmounted"))
+    with pytest.raises(RefusedError, match="cannot be read") as caught:
+        cleaner.collect()
+    assert "--no-snapshots" in str(caught.value.hint)
+    assert cleaner.collect(snapshots=False).report.exit_code == 0
+    assert repository.repository_id
+
+
+def test_another_repository_than_the_one_on_record_refuses(cleaner: Cleaner, repository: Repository) -> None:
+    """Its objects are needed by the snapshots of another database."""
+    cleaner.world.options["snapshots"] = str(cleaner.world.folder / "other")
+    open_repository(cleaner.world.settings, create=True)
+    with pytest.raises(RefusedError, match="is another one"):
+        cleaner.collect()
+    assert Path(repository.location).is_dir()

@@ -1,0 +1,62 @@
+"""Why a file that a run names is not there: what is on record of its release."""
+
+from zenctx.database import released
+from zenctx.database.checks import has_zenctx_tables
+from zenctx.database.engine import Connection, Database
+from zenctx.database.released import ReleasedState
+from zenctx.errors import DamagedFileError, LocatorRefusedError, ZenctxError
+from zenctx.operations.live_files import LiveFiles
+
+_STATES = {
+    ReleasedState.TRASHED.value: ": 'zenctx gc --undo {id}' brings it back",
+    ReleasedState.PURGED.value: ", and has deleted it for good since",
+    ReleasedState.RESTORED.value: ", and it was brought back since",
+}
+
+
+def explain_missing(live: LiveFiles, connection: Connection, locator: str) -> str | None:
+    """Gives in a clause who released the file of a locator; None where that is not on record, or it is there.
+
+    Leaves no transaction open.
+    """
+    try:
+        located = live.locators.resolve(locator)
+    except LocatorRefusedError:
+        return None
+    if located.root != "persistent" or _is_there(live, located.name):
+        return None
+    has_records = has_zenctx_tables(connection)
+    connection.rollback()
+    return explained(connection, located.name) if has_records else None
+
+
+def _is_there(live: LiveFiles, name: str) -> bool:
+    try:
+        live.store.stat(name)
+    except DamagedFileError:
+        return False
+    except ZenctxError:
+        return True  # who knows
+    return True
+
+
+def explain_over_new_connection(database: Database, live: LiveFiles, locator: str) -> str | None:
+    """The same over a connection of its own, for those who have let go of theirs."""
+    with database.connect() as connection:
+        return explain_missing(live, connection, locator)
+
+
+def explained(connection: Connection, path: str) -> str | None:
+    """Gives in a clause who released a file of the persistent directory, when and why; None where nobody did.
+
+    Leaves no transaction open.
+    """
+    record = released.latest(connection, path)
+    connection.rollback()
+    if record is None:
+        return None
+    day = f"{record.released_at:%Y-%m-%d %H:%M}Z"
+    if record.gc_id.startswith("save-"):
+        return f"it was released on {day}: {record.reason}"
+    what = _STATES.get(record.state, "").format(id=record.gc_id)
+    return f"gc {record.gc_id} released it on {day} ({record.reason}){what}"

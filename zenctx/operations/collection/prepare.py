@@ -1,0 +1,219 @@
+"""Makes the plan of a clean-up, and finds out what speaks against carrying it out."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from zenctx.config import Settings
+from zenctx.context.gc_rules import GcRules
+from zenctx.database import references, runs
+from zenctx.database.checks import require_zenctx_tables
+from zenctx.database.engine import Connection, Database
+from zenctx.database.references import Sources
+from zenctx.database.store_binding import bound_store, database_identity
+from zenctx.errors import NotFoundError, RefusedError
+from zenctx.operations.collection import guards, snapshots
+from zenctx.operations.collection.explain import explained
+from zenctx.operations.collection.guards import Refusal, StoreFacts
+from zenctx.operations.collection.plan import Plan, PlanHeader, PlanWriter, header
+from zenctx.operations.collection.planner import OnItem, Planner, live_files_of
+from zenctx.operations.collection.report import GcSummary, Tally
+from zenctx.operations.collection.request import CLOCKS, Clocks, GcRequest
+from zenctx.operations.collection.rows import RowReader
+from zenctx.operations.collection.spool import Spool
+from zenctx.operations.live_files import LiveFiles, live_files
+from zenctx.operations.progress import SILENT, Progress
+from zenctx.store.access import resolve_access
+from zenctx.store.base import EntryKind
+from zenctx.store.mentions import Mentions
+from zenctx.store.trash import Trash
+
+PLAN_NAME = "plan.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a clean-up works with. `confirm` is asked before anything goes; `on_item` is told of everything."""
+
+    database: Database
+    settings: Settings
+    request: GcRequest
+    on_item: OnItem
+    progress: Progress = SILENT
+    clocks: Clocks = CLOCKS
+    confirm: Callable[[GcSummary], bool] = lambda _summary: True
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan that was made, what it was made from, and what speaks against carrying it out.
+
+    `moment`: when the rows were read, as `connection` tells it.
+    """
+
+    plan: Plan
+    tally: Tally
+    live: LiveFiles
+    rules: GcRules
+    reader: RowReader
+    trash: Trash
+    connection: Connection
+    moment: str
+    repository: snapshots.RepositoryState
+    refusals: tuple[Refusal, ...]
+
+
+@contextmanager
+def prepared(given: Given, saved: Plan | None) -> Iterator[Prepared]:
+    """Makes the plan; its file and the connections last as long as the context.
+
+    With a saved plan only what that has, too, is in it. Raises RefusedError where something that may name files
+    cannot be read, and where the saved plan is for another database or store.
+    """
+    live = live_files(given.settings)
+    rules = saved.header.gc_rules() if saved is not None else given.request.rules(given.settings)
+    with ExitStack() as stack:
+        connection = stack.enter_context(given.database.connect())
+        parallel = runs.works_in_parallel(given.database)
+        looker = stack.enter_context(given.database.connect()) if parallel else connection
+        mentions = Mentions(live.locators)
+        sources = _sources(connection, mentions, rules)
+        look = _Look(given, live, connection, sources)
+        refusals = [refusal for refusal in (look.clocks(), look.store(), look.repository()) if refusal is not None]
+        head = look.header(rules)
+        if saved is not None:
+            _require_same(saved.header, head)
+        spool = stack.enter_context(Spool())
+        writer = stack.enter_context(closing(PlanWriter(spool.folder / PLAN_NAME, head)))
+        trash = stack.enter_context(trash_of(given.settings))
+        reader = RowReader(looker, sources, mentions, rules, look.now)
+        planner = Planner(
+            live,
+            spool,
+            writer,
+            rules,
+            look.now,
+            given.on_item,
+            given.progress,
+            trash,
+            given.settings.temp_file_prefix,
+            only_trash=given.request.only_trash,
+            saved=None if saved is None else saved.items(),
+            explain=lambda path: explained(looker, path) if sources.has_own_tables else None,
+            still_names=lambda run_id, place: _still_names(given.database, looker, mentions, run_id, place),
+        )
+        moment = _make(planner, connection, reader, look.repository_state)
+        found = guards.check_tally(planner.tally, live_files_of(planner.tally), given.request)
+        yield Prepared(
+            planner.writer.finish(), planner.tally, live, rules, reader, trash, connection, moment,
+            look.repository_state, (*refusals, *found),
+        )  # fmt: skip
+
+
+def _make(planner: Planner, connection: Connection, reader: RowReader, repository: snapshots.RepositoryState) -> str:
+    """Files first, then what needs them, then the comparison; gives the moment at which rows were read."""
+    planner.list_files()
+    for name in repository.damaged:
+        planner.notice_snapshot(name)
+    source = repository.source()
+    if source is not None:
+        planner.list_objects(source)
+    reader.look_around()
+    reader.connection.rollback()
+    connection.rollback()
+    moment = references.mark(connection)
+    planner.read_rows(connection, reader)
+    planner.compare()
+    reader.connection.rollback()
+    connection.rollback()
+    return moment
+
+
+def _sources(connection: Connection, mentions: Mentions, rules: GcRules) -> Sources:
+    sources = references.find_sources(
+        connection, mentions.marks, mentions.encoded_marks, soft_deleted=rules.include_soft_deleted
+    )
+    if sources.has_own_tables:
+        require_zenctx_tables(connection)
+    connection.rollback()
+    return sources
+
+
+class _Look:
+    """What is looked at before anything is listed."""
+
+    def __init__(self, given: Given, live: LiveFiles, connection: Connection, sources: Sources) -> None:
+        self._given, self._live = given, live
+        self._machine, self._database = given.clocks.machine(), given.clocks.database(connection)
+        self.now = min(self._machine, self._database)
+        self.facts = store_facts(live, connection, has_records=sources.has_own_tables)
+        wanted = given.request.snapshots and not given.request.only_trash
+        self.repository_state = snapshots.look(
+            given.settings, connection, has_records=sources.has_own_tables, wanted=wanted
+        )
+        connection.rollback()
+
+    def clocks(self) -> Refusal | None:
+        return guards.check_clocks(self._machine, self._database, self._given.request)
+
+    def store(self) -> Refusal | None:
+        return guards.check_store(self.facts)
+
+    def repository(self) -> Refusal | None:
+        return guards.check_repository(self.repository_state.problem, self._given.request)
+
+    def header(self, rules: GcRules) -> PlanHeader:
+        return header(
+            self._machine,
+            self._given.database.description,
+            self.facts.identity,
+            self.facts.directory,
+            self.facts.marker_id,
+            self.repository_state.repository_id,
+            rules,
+        )
+
+
+def store_facts(live: LiveFiles, connection: Connection, *, has_records: bool) -> StoreFacts:
+    """Looks at the bond between database and directory; leaves no transaction open."""
+    bound = bound_store(connection) if has_records else None
+    identity = database_identity(connection)
+    connection.rollback()
+    exists = live.store.exists()
+    return StoreFacts(
+        directory=str(live.store.root),
+        exists=exists,
+        is_empty=not exists or all(entry.kind is EntryKind.RESERVED for entry in live.store.scan()),
+        can_be_bound=has_records,
+        marker_id=live.store.read_id() if exists else None,
+        bound_id=bound.store_id if bound else None,
+        bound_identity=bound.database_identity if bound else None,
+        identity=identity,
+    )
+
+
+def _require_same(saved: PlanHeader, head: PlanHeader) -> None:
+    """A plan is for one database and one store, whatever else looks like them."""
+    for name, what in (("store_id", "store"), ("store", "directory"), ("database_identity", "database")):
+        if getattr(saved, name) != getattr(head, name):
+            raise RefusedError(
+                f"the plan was made for another {what}: {getattr(saved, name)}, not {getattr(head, name)}",
+                hint="make a plan here, and apply that",
+            )
+
+
+def _still_names(
+    database: Database, connection: Connection, mentions: Mentions, run_id: str, place: tuple[str, str]
+) -> bool:
+    """Whether a run names a file now; it may have been written since it was read."""
+    try:
+        row = runs.read_run(database, connection, run_id)
+    except NotFoundError:
+        return False
+    return row.text is not None and place[1] in mentions.find(row.text).get(place[0], ())
+
+
+def trash_of(settings: Settings) -> Trash:
+    """Makes the trash of the settings' store; opens nothing."""
+    access = resolve_access(settings.file_mode, settings.file_group)
+    return Trash(settings.persistent_file_dir.path, access)

@@ -1,0 +1,137 @@
+"""What the rows say: every run becomes what it says of the files that it names, and of all files of its own."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from zenctx.context.classes import ZOMBIE_AGE, RunClass, RunFacts
+from zenctx.context.gc_rules import GcRules, Hold, hold_of, hold_of_state, pinned_hold
+from zenctx.context.rawjson import split_object
+from zenctx.database import pins, references
+from zenctx.database.columns import read_moment
+from zenctx.database.engine import Connection
+from zenctx.database.engine_state import last_signs, retrying_runs
+from zenctx.database.references import ReferenceRow, Sources
+from zenctx.database.runtime_state import FORMAT_VERSION
+from zenctx.errors import InvalidContextError
+from zenctx.store.mentions import Mentioned, Mentions
+from zenctx.store.names import run_directory
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one run says. `holds_all`: of every file in its directory, whether it names it or not."""
+
+    run_id: str
+    hold: Hold
+    holds_all: bool
+    names: Mentioned
+    has_row: bool = True
+
+    @property
+    def directory(self) -> str:
+        """The directory of the run's own files."""
+        return run_directory(self.run_id)
+
+
+@dataclass
+class RowReader:
+    """Reads what rows say at one moment. `now` is the earlier of the two clocks.
+
+    On PostgreSQL `connection` is another one than that over which rows are being read.
+    """
+
+    connection: Connection
+    sources: Sources
+    mentions: Mentions
+    rules: GcRules
+    now: datetime
+    pinned: frozenset[str] = frozenset()
+    retrying: frozenset[str] | None = frozenset()
+    _late: list[tuple[ReferenceRow, Mentioned]] = field(default_factory=list)
+
+    def look_around(self) -> None:
+        """Reads what is on record beside the rows: pins, and the engine's jobs."""
+        if self.sources.has_own_tables:
+            self.pinned = frozenset(pin.run_id for pin in pins.walk(self.connection))
+        self.retrying = retrying_runs(self.connection)
+
+    def read(self, row: ReferenceRow) -> Said | None:
+        """Gives what a row says; None where the engine's other tables must be asked first (`may_be_zombie`)."""
+        names = self.mentions.find(row.text) if row.text is not None else {}
+        if self._may_be_zombie(row):
+            self._late.append((row._replace(text=None, is_object=_is_object(row)), names))
+            return None
+        return self._said(row, names, None)
+
+    def at_once(self, row: ReferenceRow) -> Said:
+        """Gives what a row says, asking the engine's other tables where that matters."""
+        names = self.mentions.find(row.text) if row.text is not None else {}
+        signs = last_signs(self.connection, [row.run_id]) if self._may_be_zombie(row) else {}
+        return self._said(row, names, signs.get(row.run_id))
+
+    def late(self, *, all_: bool) -> Iterator[Said]:
+        """Yields what was put off, when there is enough of it (or `all_`); asks the database."""
+        if not self._late or not (all_ or len(self._late) >= _AT_ONCE):
+            return
+        late, self._late = self._late, []
+        for start in range(0, len(late), _AT_ONCE):
+            some = late[start : start + _AT_ONCE]
+            signs = last_signs(self.connection, [row.run_id for row, _ in some])
+            for row, names in some:
+                yield self._said(row, names, signs.get(row.run_id))
+
+    def without_rows(self) -> Iterator[Said]:
+        """Yields what is said of runs that have no row: by their runtime state, and by pins."""
+        if not self.sources.has_own_tables:
+            return
+        for run_id, stored in references.states_without_runs(self.connection):
+            hold = hold_of_state(read_moment(stored), self.rules)
+            yield Said(run_id, hold, True, {}, has_row=False)
+        for run_id in sorted(self.pinned):
+            yield Said(run_id, pinned_hold(), True, {}, has_row=False)
+
+    def _may_be_zombie(self, row: ReferenceRow) -> bool:
+        if row.stored_end is not None or row.run_id in self.pinned:
+            return False
+        started = read_moment(row.stored_start)
+        return started is not None and self.now - started > ZOMBIE_AGE
+
+    def _said(self, row: ReferenceRow, names: Mentioned, last_sign: datetime | None) -> Said:
+        stored = (row.stored_start, row.stored_end, row.state_at, row.deleted_at)
+        started, ended, state_at, deleted_at = moments = tuple(map(read_moment, stored))
+        any_failed_run = self.retrying is None and row.status != "SUCCESS"
+        facts = RunFacts(
+            status=row.status,
+            started_at=started,
+            ended_at=ended,
+            has_context=row.has_context,
+            pending_retry=any_failed_run or row.run_id in (self.retrying or ()),
+            last_sign=last_sign,
+            times_readable=moments.count(None) == stored.count(None),
+            context_readable=_is_object(row) and row.state_version in (None, FORMAT_VERSION),
+            pinned=row.run_id in self.pinned,
+            deleted_at=deleted_at,
+        )
+        hold = hold_of(facts, state_at, self.rules, self.now)
+        holds_all = hold.run_class in {RunClass.UNREADABLE, RunClass.PINNED}
+        return Said(row.run_id, hold, holds_all, names)
+
+
+def _is_object(row: ReferenceRow) -> bool:
+    if row.is_object is not None:
+        return row.is_object
+    if row.text is None or not row.has_context:
+        return True
+    try:
+        split_object(row.text)
+    except InvalidContextError:
+        return False
+    return True
+
+
+def directories_of(run_ids: Sequence[str] | frozenset[str]) -> frozenset[str]:
+    """Gives the directories of some runs."""
+    return frozenset(map(run_directory, run_ids))
