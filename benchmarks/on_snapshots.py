@@ -49,6 +49,26 @@ def snapshots(rounds: int) -> Iterator[Figure]:
     )
 
 
+def verifying(rounds: int) -> Iterator[Figure]:
+    """Measures reading 1 GiB in 300 objects back: zenctx and a bare loop that hashes alternate."""
+    ours: list[float] = []
+    bare: list[float] = []
+    with TemporaryDirectory(prefix="zenctx-bench-", dir=os.environ.get("TMPDIR")) as name:
+        folder = Path(name)
+        _make(folder / "files")
+        _seconds(folder, "kept_files.py")
+        for _ in range(rounds):
+            bare.append(_seconds(folder, "hashed_files.py"))
+            ours.append(_seconds(folder, "verified_files.py"))
+    yield Figure(
+        "verify 1 GiB in 300 files, time",
+        seconds(ours),
+        f"{seconds(bare)} (SHA-256 alone)",
+        f"{median(ours) / median(bare):.2f}",
+        "at most 1.3",
+    )
+
+
 def _make(folder: Path) -> None:
     folder.mkdir()
     size = _BYTES // _FILES

@@ -5,9 +5,10 @@ import pytest
 from tests.cli.console import ABSENT, OTHER, RUN, Console, descriptor, missing_file
 from tests.support.rows import compact
 
-FIELDS = {"severity", "kind", "run_id", "key", "path", "bytes", "reason", "hint"}
+FIELDS = {"severity", "kind", "run_id", "key", "path", "bytes", "reason", "hint", "snapshot_id"}
 COUNTS = {
     *("runs", "entries", "files", "bytes", "files_in_store", "unreferenced", "errors", "warnings", "notices"),
+    *("repository", "snapshots", "objects", "object_bytes", "unreferenced_objects"),
 }
 
 
@@ -39,8 +40,20 @@ def test_a_missing_file_is_an_error(migrated: Console) -> None:
     assert document["summary"]["errors"] == 1
     result = migrated.run("verify")
     header, row, _, message, step = result.stdout.splitlines()
-    assert header.split() == ["SEVERITY", "FINDING", "RUN", "KEY", "SIZE", "REASON", "PATH", "WHAT", "TO", "DO"]
-    assert row.startswith(f"error     damaged  {RUN}  large  683.6 KiB  the file ")
+    assert header.split() == [
+        "SEVERITY",
+        "FINDING",
+        "RUN",
+        "KEY",
+        "SNAPSHOT",
+        "SIZE",
+        "REASON",
+        "PATH",
+        "WHAT",
+        "TO",
+        "DO",
+    ]
+    assert row.startswith(f"error     damaged  {RUN}  large  -         683.6 KiB  the file ")
     assert message == "2 runs, 3 entries, 1 file (0 bytes) read back: 1 error."
     assert step.startswith("Every error names a value")
 
@@ -89,10 +102,33 @@ def test_verbose_counts_everything(migrated: Console) -> None:
         "read": "683.6 KiB",
         "in the store": "1",
         "unreferenced": "0",
+        "repository": "-",
+        "snapshots": "0",
+        "objects": "0",
+        "read of objects": "0 B",
+        "objects without a snapshot": "0",
         "errors": "0",
         "warnings": "0",
         "notices": "0",
     }
+
+
+def test_the_repository_is_read_too(migrated: Console) -> None:
+    """Where there is one; the last line says so, and a snapshot can be verified by itself."""
+    migrated.lines("snapshot", "--all")
+    (line,) = migrated.lines("verify")
+    assert line == (
+        "2 runs, 3 entries, 1 file (700,002 bytes); 1 snapshot, 1 object (700,002 bytes) read back: all well."
+    )
+    assert migrated.lines("verify", "--quick")[0].endswith("1 object (0 bytes) compared by size alone: all well.")
+    (damaged,) = (migrated.folder / "data/zenctx-snapshots/objects").glob("*/*")
+    damaged.chmod(0o600)
+    damaged.write_bytes(b"y" * 700_002)
+    document = migrated.document("verify", "--snapshot", "latest", code=4)
+    (item,) = document["items"]
+    assert (item["severity"], item["kind"], item["path"]) == ("error", "damaged", str(damaged))
+    assert item["snapshot_id"] == migrated.document("snapshots")["items"][0]["snapshot_id"]
+    assert (document["summary"]["runs"], document["summary"]["snapshots"]) == (0, 1)
 
 
 def test_looking_changes_nothing(migrated: Console) -> None:
@@ -111,6 +147,8 @@ def test_looking_changes_nothing(migrated: Console) -> None:
         (["--subset", "one"], 2, "--subset 'one' is not n/t with 1 <= n <= t."),
         (["--subset", "0/0"], 2, "--subset '0/0' is not n/t with 1 <= n <= t."),
         (["--quick", "--subset", "1/2"], 2, "--quick and --subset contradict each other."),
+        (["--run", RUN, "--snapshot", "latest"], 2, "--run is about the database, --snapshot about the repository."),
+        (["--snapshot", "latest"], 10, "There is no repository of snapshots at"),
         (["--run", ABSENT], 10, f"has no run {ABSENT}."),
     ],
 )

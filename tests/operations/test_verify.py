@@ -13,6 +13,7 @@ from zenctx.database.rows import Selection
 from zenctx.errors import DamagedFileError, NotFoundError
 from zenctx.operations import verify as operation
 from zenctx.operations.live_files import LiveFiles
+from zenctx.operations.verification import rows
 from zenctx.operations.verify import FindingItem, VerifyReport
 
 FILES = {"memory-threshold-bytes": "50"}
@@ -248,7 +249,7 @@ def test_a_run_that_is_deleted_meanwhile_is_no_error(world: World, monkeypatch: 
         world.rows.execute("delete from workflow_runs")
         raise DamagedFileError("the file is gone")
 
-    monkeypatch.setattr(operation, "check_content", gone)
+    monkeypatch.setattr(rows, "check_content", gone)
     assert kinds(world.verify()) == [("notice", "changed")]
 
 

@@ -129,6 +129,17 @@ def test_an_object_is_what_was_put(store: ObjectStore, tmp_path: Path, content: 
     assert list(store.objects()) == [entry]
 
 
+@pytest.mark.parametrize("form", [bytes, lambda content: iter([content]), io.BytesIO], ids=["bytes", "chunks", "file"])
+def test_an_object_whose_name_is_known_is_stored_too(
+    store: ObjectStore, form: Callable[[bytes], ObjectContent]
+) -> None:
+    """Also where its size is not known beforehand; the second time nothing is new."""
+    name = checksum(b"content")
+    assert store.put_object(form(b"content"), checksum=name).is_new
+    assert read(store, name) == b"content"
+    assert not store.put_object(form(b"content"), checksum=name).is_new
+
+
 def test_a_file_is_read_from_where_it_stands(store: ObjectStore, tmp_path: Path) -> None:
     """Half a file that was read already is not part of the object, also where a file system could share all of it."""
     source = tmp_path / "source"

@@ -24,12 +24,13 @@ from zenctx.database.run_columns import read_columns
 from zenctx.database.store_binding import database_identity
 from zenctx.errors import NotFoundError, PartialError, RefusedError, ZenctxError
 from zenctx.operations.guards import require_persistence
-from zenctx.operations.live_files import LiveFiles, bind_store, check_store, live_files
+from zenctx.operations.live_files import LiveFiles, bind_store, live_files
 from zenctx.operations.progress import SILENT, Progress
 from zenctx.operations.repository import open_repository
 from zenctx.operations.restoring import wording
 from zenctx.operations.restoring.decide import Judge
 from zenctx.operations.restoring.look import Looker
+from zenctx.operations.restoring.place import check_place
 from zenctx.operations.restoring.report import RestoreReport, Tally
 from zenctx.operations.restoring.request import RestoreRequest
 from zenctx.operations.restoring.safety import take_safety_snapshot
@@ -67,7 +68,7 @@ def restore(
         info = repository.find(request.snapshot)
         _refuse_redacted(info, request)
         tools = call.tools(connection, repository, stack.enter_context(PlannedRuns()))
-        check_store(tools.live, connection)
+        check_place(tools.live, database, connection, info)
         operation_id = journal.begin(connection, "restore", _arguments(request, info))
         return _Work(call, connection, info, tools, operation_id).journalled()
 
@@ -75,7 +76,10 @@ def restore(
 def rehearse(
     database: Database, settings: Settings, request: RestoreRequest, on_item: OnItem, progress: Progress = SILENT
 ) -> RestoreReport:
-    """Tells what `restore` would do, run by run and key by key. Changes nothing; needs rights to read only."""
+    """Tells what `restore` would do, run by run and key by key. Changes nothing; needs rights to read only.
+
+    Raises as `restore` does, but for locks and tables of zenctx, which it does without.
+    """
     call = _Call(database, settings, request, on_item, progress)
     repository = open_repository(settings)
     with database.connect() as connection, PlannedRuns() as planned:
@@ -84,6 +88,7 @@ def rehearse(
         info = repository.find(request.snapshot)
         _refuse_redacted(info, request)
         tools = call.tools(connection, repository, planned)
+        check_place(tools.live, database, connection, info)
         progress.start(info.totals.runs, "runs")
         rehearse_runs(tools, selected(repository.read(info, verify_first=True), request.run_ids, info))
         progress.finish()

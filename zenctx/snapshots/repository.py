@@ -150,7 +150,10 @@ class Repository:
 
     def remove(self, info: SnapshotInfo | DamagedManifest) -> bool:
         """Delete a manifest; its objects stay for gc. False when it was gone. Hold the exclusive lock."""
-        return self.store.remove_named(info.name)
+        removed = self.store.remove_named(info.name)
+        if info.snapshot_id is not None:
+            self.store.remove_named(f"{_IMPORTED}{info.snapshot_id}")
+        return removed
 
     def known_files(self, store_id: str | None) -> KnownFiles:
         """What recent snapshots of the same store of live files know, so that unchanged files are not read again."""

@@ -65,7 +65,7 @@ _SETTINGS = [
     exit_codes={
         3: "something is not as the snapshot holds it: each such run is named",
         4: "the snapshot, or with --to a file that it needs, is damaged",
-        5: "every run may be executing, a value is secret, or persistence is switched off; nothing was changed",
+        5: "every run may be executing, the snapshot is redacted, a value is secret, or persistence is switched off",
         10: "no such snapshot, or it has no such run or key; nothing was changed",
         11: "",
     },

@@ -1,0 +1,174 @@
+"""The database's side of a verification: rows, the descriptors in them, and the live files in both directions.
+
+Files are listed before the rows are read: whatever is referenced when its row is read was listed, unless it is new.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from os import SEEK_END
+
+from zenctx.context.descriptor import DescriptorType, RefValueDescriptor
+from zenctx.context.forms import Detection, Form, detect
+from zenctx.context.quick import count_evident_descriptors
+from zenctx.database.rows import RunRow
+from zenctx.database.scratch import FileList
+from zenctx.errors import DamagedFileError, InvalidDescriptorError, LocatorRefusedError, StoreError, ZenctxError
+from zenctx.operations.live_files import LiveFiles, check_content
+from zenctx.operations.verification.hashing import Digest, Hasher
+from zenctx.operations.verification.report import Findings, RowCounts, Severity, VerifyRequest
+from zenctx.store.base import EntryKind
+
+_FORMS_WITH_FILES = (Form.DESCRIPTORS, Form.MIXED, Form.AMBIGUOUS)
+
+
+@dataclass(slots=True)
+class RowCheck:
+    """Checks rows and live files, and counts them.
+
+    `read_again` gives the context of a run as it is now, None where the run is gone; `explain` says why a file is
+    missing, where that is known.
+    """
+
+    request: VerifyRequest
+    live: LiveFiles
+    listed: FileList
+    findings: Findings
+    hasher: Hasher
+    read_again: Callable[[str], bytes | None]
+    explain: Callable[[str], str | None]
+    counts: RowCounts = field(default_factory=RowCounts)
+
+    def check_binding(self, bound_id: str | None) -> None:
+        """Compares the directory's marker with the store that the database is bound to."""
+        try:
+            found = self.live.store.read_id()
+        except StoreError as error:
+            self.findings.add(Severity.ERROR, "store", error.message, hint=error.hint)
+            return
+        if bound_id is not None and found != bound_id:
+            what = "has no marker" if found is None else "belongs to another store"
+            reason = f"the directory {self.live.store.root} {what}; the database is bound to the store {bound_id}"
+            self.findings.add(Severity.ERROR, "store", reason, hint="check that the right volume is mounted")
+
+    def list_store(self) -> None:
+        """Lists what lies in the store, before any row is read."""
+        if self.live.store.exists():
+            self.counts.in_store = self.listed.add(self._values())
+
+    def _values(self) -> Iterator[str]:
+        for entry in self.live.store.scan():
+            path = str(self.live.store.root / entry.name)
+            if entry.kind is EntryKind.VALUE:
+                yield entry.name
+            elif entry.kind is EntryKind.TEMPORARY:
+                self.findings.add(Severity.NOTICE, "temporary", "left over from a write that did not finish", path=path)
+            elif entry.kind is EntryKind.UNREADABLE:
+                self.findings.add(Severity.WARNING, "unreadable", "this user may not see what is in it", path=path)
+            elif entry.kind is EntryKind.UNKNOWN:
+                self.findings.add(Severity.NOTICE, "unknown", "neither a value nor anything of zenctx", path=path)
+
+    def check_row(self, row: RunRow) -> None:
+        """Checks one context and the files that it names; large files are hashed in the background."""
+        self.counts.runs += 1
+        if row.text is not None and (evident := count_evident_descriptors(row.text)):
+            self.counts.entries += evident
+            return
+        found = detect(row.text, self.live.locators.is_inside)
+        self.counts.entries += len(found.entries)
+        self._check_form(row, found)
+        if found.form in _FORMS_WITH_FILES:
+            for entry in found.entries:
+                descriptor = entry.descriptor
+                if descriptor and descriptor.type is DescriptorType.FILE and descriptor.locator is not None:
+                    self._check_file(_Named(row, entry.member.name, descriptor, descriptor.locator))
+
+    def _check_form(self, row: RunRow, found: Detection) -> None:
+        if found.form is Form.INVALID:
+            hint = "mend the row: no migration converts it as it is"
+            self.findings.add(Severity.ERROR, "invalid", found.reason or "", run_id=row.run_id, hint=hint)
+        elif found.form in (Form.MIXED, Form.AMBIGUOUS):
+            hint = f"'zenctx migrate --run {row.run_id} --assume legacy|descriptors' decides it"
+            self.findings.add(Severity.WARNING, found.form, found.reason or "", run_id=row.run_id, hint=hint)
+
+    def _check_file(self, named: "_Named") -> None:
+        try:
+            self._hold(named.locator)
+            if self.request.hashes(named.locator):
+                source = partial(self.live.open, named.descriptor)
+                self.hasher.submit(source, named.descriptor.size, partial(self._compare, named))
+                return
+            with self.live.open(named.descriptor) as file:
+                check_content(named.descriptor, file.seek(0, SEEK_END), None)
+        except ZenctxError as error:
+            self._report(named, error)
+
+    def _hold(self, locator: str) -> None:
+        located = self.live.locators.resolve(locator)
+        self.counts.files += 1
+        # Names in the other directory stand apart from those that were listed.
+        if self.listed.hold(located.name if located.root == "persistent" else f"{located.root}:/{located.name}") > 1:
+            raise InvalidDescriptorError(
+                f"the file {locator!r} is named by another descriptor, too, and the engine deletes it with the first"
+            )
+
+    def _compare(self, named: "_Named", found: Digest | ZenctxError) -> None:
+        try:
+            if isinstance(found, ZenctxError):
+                raise found
+            self.counts.bytes += found.size
+            check_content(named.descriptor, found.size, found.checksum)
+        except ZenctxError as error:
+            self._report(named, error)
+
+    def _report(self, named: "_Named", error: ZenctxError) -> None:
+        row, is_damage = named.row, isinstance(error, DamagedFileError)
+        if is_damage and self.read_again(row.run_id) != row.text:
+            reason = "the context was changed while it was verified: verify it again"
+            self.findings.add(Severity.NOTICE, "changed", reason, run_id=row.run_id, key=named.key)
+            return
+        kind, severity, reason = _kind(error), Severity.ERROR, error.message
+        released = self.explain(named.locator) if is_damage else None
+        if released is not None:
+            # Of a run that is over that is as it should be; of any other one it is a loss.
+            severity = Severity.NOTICE if _is_over(row) else Severity.ERROR
+            kind, reason = "released", f"{reason}: {released}"
+        path, size = self._path(named.locator), named.descriptor.size
+        self.findings.add(severity, kind, reason, run_id=row.run_id, key=named.key, path=path, size=size)
+
+    def report_unreferenced(self) -> None:
+        """Names the files that were listed and that no row holds."""
+        for name in self.listed.free():
+            try:
+                size = self.live.store.stat(name).size
+            except ZenctxError:
+                continue  # gone meanwhile
+            self.counts.unreferenced += 1
+            path = str(self.live.store.root / name)
+            self.findings.add(Severity.NOTICE, "unreferenced", "no run names this file", path=path, size=size)
+
+    def _path(self, locator: str) -> str | None:
+        try:
+            return str(self.live.locators.resolve(locator).path)
+        except LocatorRefusedError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A file and the entry that names it."""
+
+    row: RunRow
+    key: str
+    descriptor: RefValueDescriptor
+    locator: str
+
+
+def _is_over(row: RunRow) -> bool:
+    return row.ended_at is not None and row.status not in ("RUNNING", "WAITING")
+
+
+def _kind(error: ZenctxError) -> str:
+    return {"damaged_file": "damaged", "locator_refused": "refused", "invalid_descriptor": "shared"}.get(
+        error.kind, error.kind
+    )
