@@ -1,5 +1,6 @@
 #!/bin/sh
-# Shows the main job on a playground: legacy contexts become descriptors, and come back as they were.
+# Shows the main job on a playground: legacy contexts become descriptors, are saved, lost and restored, and come back as
+# they were.
 # `make demo` runs it. By itself it needs zenctx on the PATH, or its command in ZENCTX, and Python to compare with.
 # Usage: demo.sh [DIRECTORY]   with a directory, the playground stays there; without, it is removed at the end.
 set -eu
@@ -63,6 +64,29 @@ find data -type f ! -name '.*'
 
 say 'Every value can be read back.'
 run verify
+
+say 'A snapshot of every run that can still be resumed, with its files.'
+run snapshot --tag demo
+
+say 'A mishap: the context of a parked run is emptied, and its file is deleted.'
+damaged=$($zenctx runs --status RUNNING --format jsonl | sed -n 's/.*"run_id":"\([^"]*\)".*"files":[1-9].*/\1/p' | tail -n 1)
+"$python" - "$damaged" <<'PY'
+import sqlite3, sys
+with sqlite3.connect("zenctx.db") as connection:
+    connection.execute("update workflow_runs set context = '{}' where id = ?", sys.argv[1:])
+connection.close()
+PY
+rm -rf "data/context-files/persistent/${damaged:-none}"
+
+say 'What is missing? (Exit code 4: there are differences.)'
+run diff "latest:$damaged" "$damaged" --keys-only || test $? -eq 4
+
+say 'Put it back. An empty context may be one that an engine is working on: somebody has to say that none is.'
+run restore latest --run "$damaged" --force --yes
+run diff "latest:$damaged" "$damaged"
+
+say 'Are there files that nobody needs? Not here: what a run names stays.'
+run gc --dry-run
 
 say 'The way back.'
 run migrate --to legacy

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.operations.world import LEGACY, World
 from tests.support.json_texts import contexts, suspicious_contexts
 
-SIZE = 12
+SIZE = 24
 """Contexts in one example: the databases are asked for many at once."""
 
 OPTIONS = st.fixed_dictionaries(
@@ -55,7 +55,7 @@ def stored(world: World) -> Sequence[object]:
     return world.rows.fetch("select id, cast(context as text) from workflow_runs order by id")
 
 
-@examples(25)
+@examples(13)
 @given(st.lists(contexts, min_size=SIZE, max_size=SIZE), OPTIONS)
 def test_there_and_back_is_the_identity(world: World, texts: list[str], options: dict[str, str]) -> None:
     """Whatever the values, however they are spelled: byte for byte on SQLite, an equal jsonb on PostgreSQL."""
@@ -75,7 +75,7 @@ def test_there_and_back_is_the_identity(world: World, texts: list[str], options:
     assert world.rows.changed() == []
 
 
-@examples(10)
+@examples(6)
 @given(st.lists(suspicious_contexts, min_size=SIZE, max_size=SIZE))
 def test_what_looks_like_descriptors_is_kept_whatever_happens(world: World, texts: list[str]) -> None:
     """Each is converted and comes back, or is left from the start; said to be legacy, each comes back too."""

@@ -49,8 +49,10 @@ def run_of(shelter: Shelter, run_id: str, context: bytes | None, **more: Any) ->
 
 
 def everything_below(folder: Path) -> set[str]:
-    """Give the paths of all files below a folder, but for those of the database and the repository."""
-    found = {str(path) for path in folder.rglob("*") if path.is_file()}
+    """Give the paths of all files below a folder, and beside it, but for those of the database and the repository."""
+    found = {str(path) for path in folder.rglob("*") if path.is_file()} | {
+        str(path) for path in folder.parent.iterdir()
+    }
     return {path for path in found if "zenctx-snapshots" not in path and ".db" not in path}
 
 
@@ -68,12 +70,12 @@ def test_a_hostile_name_leads_nowhere(shelter: Shelter, name: str) -> None:
         run_of(shelter, run_id, text, files=(replace(file, key=name, locator=name),)),
         run_of(shelter, name, b'{"a":1}'),
     ]
-    before = everything_below(shelter.world.folder.parent)
+    before = everything_below(shelter.world.folder)
     try:
         shelter.restore(made_up(shelter, *runs))
     except ZenctxError:
         return  # refused as a whole
-    new = everything_below(shelter.world.folder.parent) - before
+    new = everything_below(shelter.world.folder) - before
     assert all(path.startswith(str(shelter.world.store / run_id)) for path in new), new
     for _, context in shelter.world.rows.fetch("select id, context from workflow_runs"):
         assert context is not None
