@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zenctx.context.retention import Candidate, Duration, Policy, Verdict, decide, parse_duration
+from zenctx.context.retention import Candidate, Duration, Policy, Verdict, decide, parse_duration, parse_policy
 from zenctx.errors import UsageError
 
 GOLDEN = Path(__file__).parent / "retention"
@@ -197,3 +197,19 @@ def test_a_policy_that_says_nothing_is_known_as_such() -> None:
     assert Policy().is_empty
     assert not any(policy.is_empty for policy in POLICIES.values())
     assert not Policy(within=Duration(0, 0, 1, "1h")).is_empty
+
+
+def test_a_policy_on_one_line() -> None:
+    """Each rule by its name, in any order."""
+    policy = parse_policy("last 7, monthly 12,within 30d, tag release, tag x y", safety_days=3)
+    within = parse_duration("30d", option="within")
+    assert policy == Policy(last=7, monthly=12, within=within, tags=("release", "x y"), safety_days=3)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "last", "last -1", "last 0", "last 7 daily 3", "last 7,", "last 1, last 2", "tag x", "within soon", "7"]
+)
+def test_what_is_no_policy_is_refused(text: str) -> None:
+    """Nor is one that would keep nothing but what has a tag."""
+    with pytest.raises(UsageError):
+        parse_policy(text, safety_days=0)

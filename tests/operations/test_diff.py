@@ -355,6 +355,13 @@ def test_a_file_that_changed_between_snapshots_is_seen(files: Comparer) -> None:
     assert files.diff(made[0].short_id, made[2].short_id).told == []
 
 
+def test_an_id_that_would_break_a_line_is_named_on_one(files: Comparer) -> None:
+    """A message has the lines that zenctx gives it."""
+    info = add_snapshot(repository_of(files.settings), Made({"a\nb": "{}"}))
+    report = files.diff(f"{info.short_id}:a\nb", f"{info.short_id}:a\nb").report
+    assert report.message.splitlines() == [report.message]
+
+
 def test_a_damaged_snapshot_is_not_compared_as_if_it_were_whole(files: Comparer) -> None:
     """A flipped byte anywhere in its manifest is an error."""
     repository = repository_of(files.settings)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.operations.world import LEGACY, World
+from tests.database.conftest import opened
+from tests.operations.world import LEGACY, World, make_world
 from tests.support.rows import compact
-from zenctx.errors import SettingsError
+from zenctx.errors import RefusedError, SettingsError
+from zenctx.operations.db import bind_directory
 
 SHORT, TEXT, REPORT, ARCHIVE, LOG = "short", "text é", "report", "archive/../x", "log"
 CONTEXT = {
@@ -160,3 +162,20 @@ def test_a_value_that_has_no_place_is_quarantined(sqlite_world: World) -> None:
     assert "15000003 bytes" in (outcome.reasons[run_id] or "")
     assert sqlite_world.rows.changed() == [other]
     assert outcome.report.exit_code == 3
+
+
+def test_a_directory_with_the_files_of_another_database_is_refused(sqlite_world: World, tmp_path: Path) -> None:
+    """Two databases in one directory would take each other's files for garbage; saying so on purpose is allowed."""
+    sqlite_world.options = {"memory-threshold-bytes": "100"}
+    sqlite_world.rows.add(compact({"a": "x" * 200}))
+    assert sqlite_world.migrate().report.exit_code == 0
+    with opened(f"sqlite:///{tmp_path / 'other.db'}") as database:
+        other = make_world(database, tmp_path)
+        other.options = sqlite_world.options
+        other.rows.add(compact({"a": "y" * 200}))
+        other.rows.remember()
+        with pytest.raises(RefusedError, match="files of another database"):
+            other.migrate()  # before anything else was converted
+        assert other.rows.changed() == []
+        bind_directory(database, other.settings, replace=False)
+        assert other.migrate().report.summary.files == 1

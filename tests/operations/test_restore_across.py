@@ -9,6 +9,8 @@ from tests.database.conftest import opened
 from tests.operations.restorations import Shelter
 from tests.operations.world import VECTORS, World, make_world
 from tests.support.rows import compact
+from zenctx.errors import RefusedError
+from zenctx.operations import db
 from zenctx.operations.restoring.report import Action
 
 
@@ -182,3 +184,29 @@ def test_a_record_of_another_database_tells_nothing(source: Shelter, target: She
     assert target.world.rows.fetch("select 1 from zenctx_conversion") == []
     assert target.world.check().exit_code == 0
     assert run_id
+
+
+def test_the_directory_of_another_database_is_refused(source: Shelter, target: Shelter) -> None:
+    """Either database would take the other's files for files that nobody needs; binding it first says it is meant."""
+    run_id = source.add_files({"a": b"[1]"})
+    source.take()
+    target.world.options = {**target.world.options, "persistent-file-dir": str(source.world.store)}
+    for work in (target.rehearse, target.restore):
+        with pytest.raises(RefusedError, match="belongs to another database"):
+            work()
+    assert target.rows() == []
+    db.bind_directory(target.world.database, target.world.settings, replace=False)
+    outcome = target.restore()
+    assert outcome.report.exit_code == 0
+    assert "which is of another database (SQLite" in outcome.report.message
+    assert [row[0] for row in target.rows()] == [run_id]
+
+
+def test_a_dry_run_sees_a_directory_that_is_not_the_databases_own(source: Shelter, tmp_path: Path) -> None:
+    """As the restoration does: its volume may not be mounted."""
+    source.add_files({"a": b"[1]"})
+    source.take()
+    source.world.options = {**source.world.options, "persistent-file-dir": str(tmp_path / "empty"),
+                            "snapshots": source.world.settings.snapshots}  # fmt: skip
+    with pytest.raises(RefusedError, match="has no marker"):
+        source.rehearse()

@@ -133,3 +133,50 @@ def test_locators_outside_the_directories_stay_as_they_were(shelter: Shelter) ->
     assert outcome.actions == {run_id: "replace"}
     assert "outside the directories" in (outcome.reasons[run_id] or "")
     assert shelter.world.rows.changed() == []
+
+
+def test_a_file_that_is_there_again_is_used_where_it_lies(shelter: Shelter) -> None:
+    """A snapshot that was taken while it was away holds its descriptor, and that is enough."""
+    run_id = shelter.add_files({"a": b"[1]", "b": b"[2]"})
+    path = shelter.live_paths(run_id)[1]
+    path.rename(path.parent / "away")
+    shelter.take()
+    before = shelter.world.rows.text(run_id)
+    outcome = shelter.restore(shelter.restore(on_missing=OnMissing.NULL, runs=(run_id,)).report.summary.snapshot_id)
+    assert shelter.world.rows.text(run_id) != before
+    assert outcome.actions == {run_id: "fail"}
+    (path.parent / "away").rename(path)
+    assert shelter.restore().report.exit_code == 0
+    assert json.loads(shelter.world.rows.text(run_id) or b"") == json.loads(before or b"")
+    assert shelter.values(run_id) == {"a": b"[1]", "b": b"[2]"}
+    assert shelter.restore().report.summary.same == 1
+    shelter.delete_runs()
+    assert shelter.restore().report.exit_code == 0
+    assert shelter.values(run_id) == {"a": b"[1]", "b": b"[2]"}
+    assert shelter.restore(as_new_run=True).report.summary.failed == 1
+
+
+def test_a_file_that_is_there_again_and_is_another_is_not_used(shelter: Shelter) -> None:
+    """Neither one of other content, nor one that another value has."""
+    run_id = shelter.add_files({"a": b"[1]", "b": b"[2]"})
+    path = shelter.live_paths(run_id)[1]
+    path.unlink()
+    shelter.take()
+    path.write_bytes(b"[3]")
+    shelter.empty_contexts()
+    assert shelter.restore().actions == {run_id: "fail"}
+    path.write_bytes(b"[2]")
+    entries = json.loads(shelter.runs()[run_id].context or b"")
+    shelter.world.rows.replace(run_id, compact({"c": entries["b"]}))
+    assert shelter.restore().actions == {run_id: "fail"}
+
+
+def test_the_way_back_to_a_missing_file_is_told(shelter: Shelter) -> None:
+    """What was replaced lacked a file, so the safety snapshot does: undoing needs a word on that."""
+    run_id = shelter.add_files({"b": b"[2]"})
+    shelter.take()
+    shelter.live_paths(run_id)[0].unlink()
+    report = shelter.restore().report
+    assert report.exit_code == 0
+    assert "but for files that were missing" in report.message
+    assert "--on-missing null' undoes" in (report.next_step or "")

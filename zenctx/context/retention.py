@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from zenctx.errors import UsageError
 
 _DURATION = re.compile(r"(?:([0-9]{1,4})y)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})w)?(?:([0-9]{1,6})d)?(?:([0-9]{1,7})h)?")
+_NUMBER = re.compile(r"[0-9]{1,6}")
 _MONTHS = 12
 
 
@@ -74,6 +75,31 @@ class Policy:
         """Whether it says nothing about what to keep."""
         counts = (self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly)
         return not any(counts) and self.within is None and not self.tags
+
+
+_COUNTS = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+
+
+def parse_policy(text: str, *, safety_days: int) -> Policy:
+    """Reads a policy from one line: `last 7, daily 14, monthly 12, within 30d, tag release`. Raises UsageError."""
+    counts: dict[str, int] = {}
+    within: Duration | None = None
+    tags: list[str] = []
+    for rule in text.split(","):
+        name, _, value = rule.strip().partition(" ")
+        value = value.strip()
+        if name in _COUNTS and name not in counts and _NUMBER.fullmatch(value):
+            counts[name] = int(value)
+        elif name == "within" and within is None:
+            within = parse_duration(value, option="within")
+        elif name == "tag" and value:
+            tags.append(value)
+        else:
+            raise UsageError(f"{rule.strip()!r} is no rule", hint="write rules as: last 7, daily 14, within 30d, tag x")
+    policy = Policy(**counts, within=within, tags=tuple(tags), safety_days=safety_days)
+    if not any(counts.values()) and within is None:
+        raise UsageError("no rule says which snapshots to keep", hint="write rules as: last 7, daily 14, within 30d")
+    return policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +184,9 @@ def _reasons(group: Sequence[Candidate], policy: Policy, which: str) -> Iterator
         (f"the last {which}one of the {noun}", period, _newest_of_each(group, period, getattr(policy, name)))
         for name, noun, period in _PERIODS
     ]
+    among = f"the last {which}one" if policy.last == 1 else f"one of the last {policy.last} {which}".rstrip()
     for place, each in enumerate(group):
-        found = [f"one of the last {policy.last}{' complete' if which else ''}"] if place < policy.last else []
+        found = [among] if place < policy.last else []
         for words, period, chosen in by_period:
             if each.snapshot_id in chosen:
                 found.append(f"{words} {period(each.created_at.astimezone(UTC))}")

@@ -13,7 +13,7 @@ from uuid import UUID
 from zenctx.config import Settings
 from zenctx.context.convert import MAX_LEGACY_BYTES
 from zenctx.context.patch import PatchOperation
-from zenctx.context.rawjson import RawJson
+from zenctx.context.rawjson import RawJson, quoted
 from zenctx.database import runs
 from zenctx.database.checks import require_engine_tables
 from zenctx.database.engine import Database
@@ -86,7 +86,7 @@ class Sources:
         with self._database.connect() as connection:
             require_engine_tables(connection)
             row = runs.read_run(self._database, connection, run_id)
-        return self.sides.of_text(f"run {row.run_id}", row.text)
+        return self.sides.of_text(f"run {_spelled(row.run_id)}", row.text)
 
     def _run_of_snapshot(self, reference: Reference) -> Side:
         info = self.repository.find(reference.snapshot)
@@ -96,11 +96,11 @@ class Sources:
                 return self._of_snapshot(info.short_id, run)
         raise NotFoundError(
             f"the snapshot {info.short_id} does not hold the run {reference.run_id}",
-            hint="'zenctx snapshots' shows what each of them holds",
+            hint=f"'zenctx restore {info.short_id} --dry-run' names those that it has",
         )
 
     def _of_snapshot(self, short_id: str, run: SnapshotRun) -> Side:
-        return self.sides.of_snapshot(f"run {run.run_id} of snapshot {short_id}", run, self.repository)
+        return self.sides.of_snapshot(f"run {_spelled(run.run_id)} of snapshot {short_id}", run, self.repository)
 
 
 def diff(sources: Sources, request: DiffRequest, on_item: OnItem, progress: Progress = SILENT) -> DiffReport:
@@ -175,6 +175,11 @@ def _message(summary: DiffSummary) -> str:
         moved = f" ({summary.moved:,} kept elsewhere)" if summary.moved else ""
         return f"A ({summary.a}) and B ({summary.b}) have equal values{moved}"
     return f"A ({summary.a}) and B ({summary.b}) differ: {', '.join(counts)}{runs}"
+
+
+def _spelled(run_id: str) -> str:
+    """An id as a sentence names it: a database may hold ones that would break its line."""
+    return run_id if run_id.isprintable() else quoted(run_id)
 
 
 def _normalised(run_id: str) -> str:

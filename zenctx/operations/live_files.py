@@ -18,7 +18,7 @@ from zenctx.context.descriptor import (
 from zenctx.database.engine import Connection
 from zenctx.database.store_binding import BoundKind, bind, bound_store
 from zenctx.errors import DamagedFileError, InvalidDescriptorError, RefusedError
-from zenctx.store.base import NewFile
+from zenctx.store.base import EntryKind, NewFile
 from zenctx.store.local import LocalStore
 from zenctx.store.locators import Locators
 
@@ -104,11 +104,23 @@ def bind_store(live: LiveFiles, connection: Connection) -> None:
     """Makes sure that the store belongs to the database before anything is written to it.
 
     The first time the store is made, and bound; an interruption in between leaves a store that the next run binds.
-    Raises RefusedError where the directory is not the one that the database is bound to.
+    Raises RefusedError where the directory is not the one that the database is bound to, and where the database is
+    bound to none while the directory has values of whoever made its marker: two databases in one directory would take
+    each other's files for files that nobody needs any more.
     """
     if not check_store(live, connection):
         live.store.prepare()
+        _refuse_used(live)
         bind(connection, BoundKind.STORE, live.store.create_id(), str(live.store.root))
+
+
+def _refuse_used(live: LiveFiles) -> None:
+    if live.store.read_id() and any(entry.kind is EntryKind.VALUE for entry in live.store.scan()):
+        raise RefusedError(
+            f"the directory {live.store.root} has files of another database, and this one is bound to none",
+            hint="set persistent-file-dir to another directory; where this database has taken the other one's place, "
+            "'zenctx db bind' says so",
+        )
 
 
 def check_store(live: LiveFiles, connection: Connection) -> bool:

@@ -32,8 +32,8 @@ def object_store(settings: Settings) -> ObjectStore:
     """Makes the store of the setting `snapshots`; opens nothing. SettingsError for an address that is no directory."""
     if not settings.snapshots.startswith("/"):
         raise SettingsError(
-            "snapshots names no directory, and this zenctx keeps snapshots in directories alone",
-            hint=f"snapshots comes from: {settings.origins['snapshots']}",
+            "the setting snapshots names no directory, and this zenctx keeps snapshots in directories alone",
+            hint=f"name a directory; the setting comes from: {settings.origins['snapshots']}",
         )
     return LocalObjects(Path(settings.snapshots))
 

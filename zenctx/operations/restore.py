@@ -68,9 +68,9 @@ def restore(
         info = repository.find(request.snapshot)
         _refuse_redacted(info, request)
         tools = call.tools(connection, repository, stack.enter_context(PlannedRuns()))
-        check_place(tools.live, database, connection, info)
+        origin = check_place(tools.live, database, connection, info)
         operation_id = journal.begin(connection, "restore", _arguments(request, info))
-        return _Work(call, connection, info, tools, operation_id).journalled()
+        return _Work(call, connection, info, tools, operation_id, origin).journalled()
 
 
 def rehearse(
@@ -88,12 +88,12 @@ def rehearse(
         info = repository.find(request.snapshot)
         _refuse_redacted(info, request)
         tools = call.tools(connection, repository, planned)
-        check_place(tools.live, database, connection, info)
+        origin = check_place(tools.live, database, connection, info)
         progress.start(info.totals.runs, "runs")
         rehearse_runs(tools, selected(repository.read(info, verify_first=True), request.run_ids, info))
         progress.finish()
     _require_keys(request, info, tools.tally)
-    return wording.rehearsed(info, tools.tally)
+    return wording.rehearsed(info, tools.tally, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,7 @@ class _Work:
     info: SnapshotInfo
     tools: Tools
     operation_id: str
+    origin: str | None
     written: int = 0
 
     def journalled(self) -> RestoreReport:
@@ -172,7 +173,7 @@ class _Work:
         restorer.restore(self._runs())
         restorer.link()
         progress.finish()
-        return wording.restored(self.info, self.tools.tally, safety, self.operation_id)
+        return wording.restored(self.info, self.tools.tally, safety, self.operation_id, self.origin)
 
     def _runs(self, *, verify_first: bool = False) -> Iterator[SnapshotRun]:
         found = self.tools.repository.read(self.info, verify_first=verify_first)

@@ -9,10 +9,11 @@ from pathlib import Path
 from zenctx.errors import StoreError
 
 _RIGHTS = ("this user lacks the rights", "Run zenctx as a user who has them, or give them to its group.")
-_MISSING = ("it does not exist", "Check the directory in the settings, and that its volume is mounted.")
+_MISSING = ("it does not exist", "Check its name, and that its volume is mounted.")
 _KNOWN: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("no space is left on its device", "Free some space, then run the command again."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space or raise the quota, then run the command again."),
+    errno.EFBIG: ("a file would be larger than is allowed", "Raise the limit (ulimit -f), then run the command again."),
     errno.EROFS: ("its file system is read-only", "Mount it for writing, or name another directory in the settings."),
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,

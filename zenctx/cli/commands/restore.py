@@ -22,9 +22,9 @@ COLUMNS = (
     columns.text("action", "action"),
     columns.text("key", "key"),
     columns.identifier("new run", "new_run_id", drop=1),
-    columns.size("size", "bytes", drop=4),
+    columns.size("size", "bytes", drop=2),
     columns.number("files", "files", drop=3),
-    columns.size("file size", "file_bytes", drop=2),
+    columns.size("file size", "file_bytes", drop=4),
     columns.remark("reason", "reason"),
 )
 FACTS = (

@@ -1,7 +1,7 @@
 """What would change in a context, key by key: equal values are equal however they are spelled and wherever they lie."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -63,6 +63,29 @@ def kept_files(
     return {key: locator for key, locator in kept.items() if used[locator] == 1}
 
 
+def left_in_place(
+    lacking: Container[str], found: Detection, current: Detection, has_content: HasContent
+) -> dict[str, str]:
+    """Gives the locators, by key, of live files that a snapshot lacks, and that lie where its context says.
+
+    They are there again, or were missing for a while only. Each has the size and checksum of its descriptor, and none
+    is named by another entry.
+    """
+    elsewhere = Counter(entry.descriptor.locator for entry in found.entries if entry.descriptor is not None)
+    elsewhere.update(
+        entry.descriptor.locator
+        for entry in current.entries
+        if entry.descriptor is not None and entry.member.name not in lacking
+    )
+    return {
+        entry.member.name: wanted.locator
+        for entry in found.entries
+        if entry.member.name in lacking and (wanted := entry.descriptor) is not None
+        and wanted.locator and wanted.checksum and elsewhere[wanted.locator] == 1
+        and has_content(wanted, Content(wanted.size, wanted.checksum))
+    }  # fmt: skip
+
+
 def compare(target: Target, current: Detection, has_content: HasContent) -> list[KeyChange]:
     """Gives every key of either context with what becomes of it; nothing for what is no object."""
     before = {entry.member.name: entry for entry in current.entries}
@@ -71,8 +94,9 @@ def compare(target: Target, current: Detection, has_content: HasContent) -> list
     for member in target.members:
         entry = before.pop(member.name, None)
         change = Change.ADDED if entry is None else Change.CHANGED
-        if member.name in target.kept or (
-            entry is not None and _is_same(member, wanted.get(member.name), entry, has_content)
+        if entry is not None and (
+            _is_kept(member, target.kept.get(member.name), entry)
+            or _is_same(member, wanted.get(member.name), entry, has_content)
         ):
             change = Change.SAME
         changes.append(KeyChange(member.name, change, len(member.value)))
@@ -97,6 +121,14 @@ def _contents(target: Target) -> Mapping[str, Content]:
 
 def _content(file: SnapshotFile) -> Content:
     return Content(file.size, file.checksum or "", is_copied=True)
+
+
+def _is_kept(member: Member, locator: str | None, entry: Entry) -> bool:
+    """Whether the row has this value already, in the file that stays where it lies."""
+    there, wanted = entry.descriptor, classify(member, lambda _locator: True).descriptor
+    if locator is None or there is None or wanted is None or there.locator != locator:
+        return False
+    return _without_locator(wanted) == _without_locator(there)
 
 
 def _is_same(member: Member, content: Content | None, entry: Entry, has_content: HasContent) -> bool:

@@ -16,7 +16,7 @@ from zenctx.database.restoring import SeenRun
 from zenctx.database.run_columns import FittedRow, RunColumns
 from zenctx.database.whole_rows import StoredState
 from zenctx.errors import DamagedFileError, DataError
-from zenctx.operations.restoring.compare import HasContent, KeyChange, compare, is_same, kept_files
+from zenctx.operations.restoring.compare import HasContent, KeyChange, compare, is_same, kept_files, left_in_place
 from zenctx.operations.restoring.report import Action
 from zenctx.operations.restoring.request import RestoreForm, RestoreRequest
 from zenctx.operations.restoring.target import Files, Source, Target, Wish, choose, detected, make_target, put_into
@@ -123,15 +123,16 @@ class Judge:
     def _inserted(self, run: SnapshotRun, around: Surroundings, damaged: frozenset[str]) -> Decision:
         if self.request.keys:
             raise DataError("the run is gone, and --key puts values into a run that is there")
-        target, row = self._whole(run, around, damaged)
+        nothing = detect(None, self.source.locator_ok)
+        target, row = self._whole(run, around, lambda found: Files(damaged, self._kept(run, found, nothing, damaged)))
         return Decision(
             run, Action.INSERT, target=target, row=row, run_id=run.run_id, state=_state(run),
-            changes=compare(target, detect(None, self.source.locator_ok), self.has_content),
+            changes=compare(target, nothing, self.has_content),
             notes=_columns_without_place(run, around.columns),
         )  # fmt: skip
 
     def _copied(self, run: SnapshotRun, around: Surroundings, damaged: frozenset[str]) -> Decision:
-        target, row = self._whole(run, around, damaged)
+        target, row = self._whole(run, around, lambda _found: Files(damaged))
         run_id = str(uuid4())
         # No job must revive the copy by itself; which run it tries again is as true of it as of the first.
         values = {**row.values, "id": run_id} | ({"next_retry_at": None} if "next_retry_at" in row.values else {})
@@ -141,7 +142,9 @@ class Judge:
             notes=_columns_without_place(run, around.columns),
         )  # fmt: skip
 
-    def _whole(self, run: SnapshotRun, around: Surroundings, damaged: frozenset[str]) -> tuple[Target, FittedRow]:
+    def _whole(
+        self, run: SnapshotRun, around: Surroundings, known: Callable[[Detection], Files]
+    ) -> tuple[Target, FittedRow]:
         if run.columns.get("id") != run.run_id:
             raise DataError("its row has another id")
         workflow_id = run.columns.get("workflow_id")
@@ -150,7 +153,7 @@ class Judge:
         if around.workflows is not None and workflow_id not in around.workflows:
             raise DataError(f"its workflow {workflow_id} is not here")
         found = detected(run, self.source.locator_ok)
-        target = make_target(run, found, self.wish, self.source, Files(damaged))
+        target = make_target(run, found, self.wish, self.source, known(found))
         return target, around.columns.fit(run.columns, run.storage)
 
     def _replaced(self, run: SnapshotRun, seen: SeenRun, around: Surroundings, damaged: frozenset[str]) -> Decision:
@@ -158,7 +161,7 @@ class Judge:
             return Decision(run, Action.SAME, seen=seen)
         found = detected(run, self.source.locator_ok)
         current = detect(seen.row.text, self.source.locator_ok)
-        known = Files(damaged, self._kept(run, found, current))
+        known = Files(damaged, self._kept(run, found, current, damaged))
         if self.request.keys:
             part = choose(found, self.request.keys)
             if not part.entries:
@@ -192,9 +195,12 @@ class Judge:
             wish = replace(wish, form=_form_of(current))
         return put_into(current, make_target(run, part, wish, self.source, known))
 
-    def _kept(self, run: SnapshotRun, found: Detection, current: Detection) -> dict[str, str]:
-        """Files that need not be copied again: the row names them already, and they have the content."""
+    def _kept(self, run: SnapshotRun, found: Detection, current: Detection, damaged: frozenset[str]) -> dict[str, str]:
+        """Files that need not, or cannot, be copied: they lie there, and they have the content."""
         kept = kept_files(run.files, found, current, self.has_content) if run.files else {}
+        lacking = {file.key for file in run.files if file.checksum is None or file.key in damaged} - kept.keys()
+        if lacking:
+            kept |= left_in_place(lacking, found, current, self.has_content)
         return {key: locator for key, locator in kept.items() if self.is_own(run.run_id, locator)}
 
     def _keys_lacking(self, found: Detection) -> str | None:

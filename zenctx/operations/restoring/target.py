@@ -130,7 +130,8 @@ def make_target(run: SnapshotRun, found: Detection, wish: Wish, source: Source, 
     }
     if lacking and wish.on_missing is OnMissing.FAIL:
         key, problem = next(iter(lacking.items()))
-        raise DamagedFileError(f"the snapshot lacks the file of {quoted(key)} ({problem})")
+        what = f"the snapshot lacks the file of {quoted(key)} ({problem})"
+        raise DamagedFileError(f"{what}; --on-missing says what becomes of such a value")
     if form is found.form:
         return _as_is(run, found, wish, _Sorted(files, lacking, kept))
     if form is Form.DESCRIPTORS:

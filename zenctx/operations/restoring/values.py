@@ -175,5 +175,6 @@ def _overlapping(content: bytes, overlap: int) -> Iterator[bytes]:
 def _report(info: SnapshotInfo, reader: _Reader, size: int, place: str) -> ValuesReport:
     summary = ValuesSummary(info.snapshot_id, place, reader.runs, reader.values, size)
     runs = "1 run" if reader.runs == 1 else f"{reader.runs:,} runs"
-    message = f"Wrote {reader.values:,} values of {runs} from snapshot {info.short_id} to {place}, {size:,} bytes"
+    values = "1 value" if reader.values == 1 else f"{reader.values:,} values"
+    message = f"Wrote {values} of {runs} from snapshot {info.short_id} to {place}, {size:,} bytes"
     return ValuesReport(0, summary, message, None)

@@ -28,24 +28,35 @@ def summarise(
     )
 
 
-def restored(info: SnapshotInfo, tally: Tally, safety: SnapshotInfo | None, operation_id: str) -> RestoreReport:
-    """Gives the report of a restoration: 0 where everything is as the snapshot holds it, else 3; 5 for guards alone."""
-    message = f"Restored {_written(tally)} from snapshot {info.short_id}{_rest(tally)}"
+def restored(
+    info: SnapshotInfo, tally: Tally, safety: SnapshotInfo | None, operation_id: str, origin: str | None
+) -> RestoreReport:
+    """Gives the report of a restoration: 0 where everything is as the snapshot holds it, else 3; 5 for guards alone.
+
+    `origin`: the database that the snapshot was taken of, where that is another one.
+    """
+    message = f"Restored {_written(tally)} from snapshot {info.short_id}{_of(origin)}{_rest(tally)}"
     if _is_nothing(tally):
         message = f"Nothing to restore: {_all_same(tally)} as snapshot {info.short_id} holds it"
     if safety is not None:
-        message += f"\nWhat was replaced is in the safety snapshot {safety.short_id}"
+        but = "" if safety.is_complete else ", but for files that were missing or altered before"
+        message += f"\nWhat was replaced is in the safety snapshot {safety.short_id}{but}"
     summary = summarise(info, tally, safety=safety, operation_id=operation_id)
     return RestoreReport(False, exit_code(tally), summary, message, "\n".join(_steps(tally, safety)) or None)
 
 
-def rehearsed(info: SnapshotInfo, tally: Tally) -> RestoreReport:
-    """Gives the report of a dry run: what would be done."""
-    message = f"Would restore {_written(tally)} from snapshot {info.short_id}{_rest(tally)}; nothing was changed"
+def rehearsed(info: SnapshotInfo, tally: Tally, origin: str | None) -> RestoreReport:
+    """Gives the report of a dry run: what would be done; `origin` as in `restored`."""
+    what = f"{_written(tally)} from snapshot {info.short_id}{_of(origin)}"
+    message = f"Would restore {what}{_rest(tally)}; nothing was changed"
     if _is_nothing(tally):
         message = f"There is nothing to restore: {_all_same(tally)} as snapshot {info.short_id} holds it"
     step = "run it without --dry-run to restore them" if tally.written else None
     return RestoreReport(True, DONE, summarise(info, tally), message, step)
+
+
+def _of(origin: str | None) -> str:
+    return f", which is of another database ({origin})" if origin else ""
 
 
 def exit_code(tally: Tally) -> int:
@@ -102,7 +113,9 @@ def _steps(tally: Tally, safety: SnapshotInfo | None) -> list[str]:
     if tally.refused:
         steps.append("wait until the runs that are refused are parked or over, or stop the engine and use --force")
     if safety is not None:
-        steps.append(f"'zenctx restore {safety.short_id}' undoes what was put back in place")
+        how = "" if safety.is_complete else " --on-missing null"
+        but = "" if safety.is_complete else ", with null for each file that was missing and still is"
+        steps.append(f"'zenctx restore {safety.short_id}{how}' undoes what was put back in place{but}")
     return steps
 
 
