@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from time import monotonic
 
 import psycopg
@@ -17,6 +18,9 @@ from tests.support.postgres import all_postgres_bins, running_server
 
 FEWER = 10
 """Memory is compared with that for this part of the rows."""
+
+FEWER_WIDE = 40
+"""Wide rows hold as much as so many others."""
 
 # What somebody would write who knows both forms and has an hour; the sizes are the engine's rule as far as SQL has it.
 HAND_WRITTEN = """
@@ -79,6 +83,17 @@ class Bench:
         self._execute(HAND_WRITTEN)
         return monotonic() - started
 
+    def wal(self) -> int:
+        """Gives how many bytes of WAL the server has written so far."""
+        row = self._connection.execute("select pg_current_wal_insert_lsn() - '0/0'").fetchone()
+        return int(row[0]) if row else 0
+
+    def read_all(self, copy: str) -> None:
+        """Reads all that a COPY gives, and does nothing with it."""
+        with self._connection.cursor() as cursor, cursor.copy(copy.encode()) as rows:
+            for _ in rows:
+                pass
+
     def _execute(self, statement: str, *arguments: object) -> None:
         self._connection.execute(statement.encode(), arguments or None)
 
@@ -99,6 +114,33 @@ def migrate_and_memory(rows: int, rounds: int) -> Iterator[Figure]:
         bench.put_back(rows // FEWER)
         few = bench.zenctx("migrate", "--include-active")
         yield _memory(rows, max(usage.peak for usage in ours), few.peak)
+
+
+def workers(rows: int, rounds: int) -> Iterator[Figure]:
+    """Measures one worker and two against the statement, on rows of 1.5 KB and of 60 KB; and their WAL."""
+    for kind, sampled in (
+        (f"{rows:,} rows of 1.5 KB", sample.rows(rows)),
+        (f"{rows // FEWER_WIDE:,} rows of 60 KB", sample.wide_rows(rows // FEWER_WIDE, 60_000)),
+    ):
+        with _bench() as bench:
+            bench.load(sampled)
+            yield from _with_workers(bench, kind, rounds)
+
+
+def _with_workers(bench: Bench, kind: str, rounds: int) -> Iterator[Figure]:
+    seconds_of: dict[int, list[float]] = {0: [], 1: [], 2: []}
+    wal_of: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    for _ in range(rounds):
+        for count in (0, 1, 2):
+            bench.put_back()
+            before = bench.wal()
+            arguments = ("migrate", "--include-active", "--workers", str(count))
+            seconds_of[count].append(bench.zenctx(*arguments).wall if count else bench.hand_written())
+            wal_of[count].append(bench.wal() - before)
+    yield speed(f"migrate, one worker, {kind}", seconds_of[1], seconds_of[0], 1.0)
+    yield speed(f"migrate, two workers, {kind}", seconds_of[2], seconds_of[0], 1.8)
+    ours, theirs = median(wal_of[2]), median(wal_of[0])
+    yield Figure(f"WAL, {kind}", megabytes(ours), megabytes(theirs), f"{ours / theirs:.2f}", "at most 1.1")
 
 
 def large_values(rows: int, rounds: int) -> Iterator[Figure]:

@@ -7,9 +7,11 @@ make bench ARGS="sqlite start --rows 5000"    some cases, fewer rows
 import argparse
 from collections.abc import Callable, Iterator
 
-from benchmarks import at_start, on_library, on_postgresql, on_sqlite
+from benchmarks import at_start, on_diff, on_gc, on_library, on_postgresql, on_snapshots, on_sqlite
 from benchmarks.figures import Figure, table
 
+MORE = 4
+"""Workers are measured on so many times the rows: two of them are through with fewer before they are at speed."""
 LARGE_VALUES = 200
 LARGE_ROUNDS = 2
 
@@ -19,6 +21,11 @@ CASES: dict[str, Case] = {
     "sqlite": lambda given: on_sqlite.migrate_sqlite(given.rows, given.rounds),
     "postgresql": lambda given: on_postgresql.migrate_and_memory(given.rows, given.rounds),
     "library": lambda given: on_library.contexts(given.rounds),
+    "snapshots": lambda given: on_snapshots.snapshots(given.rounds),
+    "verify": lambda given: on_snapshots.verifying(given.rounds),
+    "diff": lambda given: on_diff.documents(given.rounds),
+    "gc": lambda given: on_gc.rehearse(given.files, given.rounds),
+    "workers": lambda given: on_postgresql.workers(MORE * given.rows, given.rounds),
     "large": lambda _given: on_postgresql.large_values(LARGE_VALUES, LARGE_ROUNDS),
 }
 
@@ -38,6 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"which of {', '.join(CASES)} (default: all)")
     parser.add_argument("--rows", type=int, default=50_000, help="rows in a table (default: 50000)")
+    parser.add_argument("--files", type=int, default=200_000, help="files in a store (default: 200000)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each side (default: 3)")
     given = parser.parse_args()
     if unknown := [name for name in given.cases if name not in CASES]:

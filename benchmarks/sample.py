@@ -52,6 +52,16 @@ def large_rows(count: int, characters: int) -> Iterator[SampleRow]:
         )
 
 
+def wide_rows(count: int, size: int) -> Iterator[SampleRow]:
+    """Yields rows of about so many bytes: the usual keys, and sentences that compress as such texts do."""
+    random = Random(_SEED)  # noqa: S311 - as above
+    for row in rows(count):
+        sentences = [_sentence(random, 75) for _ in range(size // 400)]
+        more = json.dumps({"http.output.report": sentences}, ensure_ascii=False, separators=(",", ":"))
+        context = f"{row.context[:-1]},{more[1:]}"
+        yield SampleRow(row.run_id, row.status, row.started_at, row.ended_at, context)
+
+
 def _context(random: Random, number: int) -> dict[str, object]:
     first, last, city = random.choice(_FIRST), random.choice(_LAST), random.choice(_CITIES)
     price = random.randrange(100, 100_000) / 100

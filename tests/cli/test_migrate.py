@@ -11,7 +11,7 @@ from tests.support.rows import compact
 FIELDS = {"run_id", "form", "action", "reason", "files", "bytes"}
 SUMMARY = {
     *("direction", "operation_id", "converted", "files", "file_bytes", "waiting", "left", "quarantined", "changed"),
-    *("sweeps", "complete", "engine_alive", "engine", "census"),
+    *("regressions", "sweeps", "complete", "stopped", "unseen", "engine_alive", "engine", "census", "estimate"),
 }
 CENSUS = {"total", "null", "empty", "legacy", "descriptors", "mixed", "ambiguous", "invalid"}
 MIXED = compact({"a": descriptor(), "b": 5})
@@ -63,7 +63,8 @@ def test_a_dry_run_names_rows_and_changes_nothing(console: Console) -> None:
         [RUN, "legacy", "convert", "1"],
         [OTHER, "mixed", "leave", "0"],
     ]
-    assert lines[4:] == [
+    assert "To write: 1 context, 700.0 kB that become 341 bytes." in lines
+    assert lines[-2:] == [
         (
             "Would convert 1 context to descriptors, writing 1 file of 700,002 bytes; 1 left for a decision "
             "(2 contexts: 1 legacy, 1 mixed); nothing was changed."
@@ -232,3 +233,44 @@ def test_what_cannot_be_meant_is_refused(
     assert (result.exit_code, result.stdout) == (code, "")
     assert sentence in result.stderr
     assert sqlite_console.state() == before
+
+
+def test_progress_shows_the_last_migration(console: Console) -> None:
+    """Without any there is nothing to show; nothing is changed by looking."""
+    assert console.lines("migrate", "--progress") == ["There was no migration yet."]
+    console.rows.add_all(['{"a":1}'] * 3)
+    console.run("migrate")
+    before = console.state()
+    lines = console.lines("migrate", "--progress")
+    assert "done" in lines[1]
+    assert lines[-1] == "No migration is running; the last one is shown."
+    (item,) = console.document("migrate", "--progress")["items"]
+    assert (item["outcome"], item["converted"]) == ("done", 3)
+    assert console.state() == before
+
+
+def test_lines_of_progress_are_for_those_who_ask(console: Console) -> None:
+    """With --verbose; each line has a type, so that items and summary can be told from them."""
+    console.rows.add_all(['{"a":1}'] * 3)
+    quiet = [json.loads(line)["type"] for line in console.run("migrate", "--format", "jsonl").stdout.splitlines()]
+    assert quiet == ["summary"]
+    console.rows.add_all(['{"b":1}'] * 3)
+    output = console.run("migrate", "--format", "jsonl", "--verbose").stdout
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert {line["type"] for line in lines} == {"progress", "summary"}
+    assert (lines[0]["note"], lines[0]["unit"], lines[-1]["type"]) == ("converting", "rows", "summary")
+
+
+def test_what_slows_a_migration_down_is_checked_before_anything_is_opened(console: Console) -> None:
+    """Lengths of time that are none, brakes for what writes nothing, and workers where there can be one only."""
+    console.rows.add('{"a":1}')
+    before = console.state()
+    for arguments in (
+        ("--max-duration", "soon"),
+        ("--check", "--max-rate", "5"),
+        ("--workers", "2", "--limit", "5"),
+        ("--progress", "--run", RUN),
+        ("--progress", "--check"),
+    ):
+        assert console.run("migrate", *arguments).exit_code == 2
+    assert console.state() == before

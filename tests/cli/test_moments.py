@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from zenctx.cli.moments import parse_moment
+from zenctx.cli.moments import parse_length, parse_moment
 from zenctx.errors import UsageError
 
 NOW = datetime(2026, 11, 22, 21, 35, 4, tzinfo=UTC)
@@ -35,3 +35,18 @@ def test_anything_else_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--since ") as caught:
         parse_moment(text, NOW, option="--since")
     assert "24h" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("45m", 2700), ("2h", 7200), ("1h30m", 5400), (" 1d ", 86400), ("1d1s", 86401)]
+)
+def test_a_length_of_time(text: str, seconds: int) -> None:
+    """Days, hours, minutes, seconds, in this order."""
+    assert parse_length(text, option="--max-duration").total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "30m1h", "0s", "-1h", "1.5h", "1 h"])
+def test_what_is_no_length_of_time(text: str) -> None:
+    """It is refused, with the name of the option."""
+    with pytest.raises(UsageError, match="--max-duration"):
+        parse_length(text, option="--max-duration")

@@ -114,4 +114,9 @@ def test_the_number_of_a_lock_is_its_own() -> None:
     keys = {lock: locks.advisory_key(lock) for lock in Lock}
     assert len(set(keys.values())) == len(keys)
     assert all(-(2**63) <= key < 2**63 for key in keys.values())
-    assert keys == {Lock.CONTENT: 4544938063078043348, Lock.MIGRATION: 7994470312612837572}
+    assert keys == {
+        Lock.CONTENT: 4544938063078043348,
+        Lock.MIGRATION: 7994470312612837572,
+        Lock.TO_DESCRIPTORS: 7574282923567262533,
+        Lock.TO_LEGACY: -1354508093884534597,
+    }

@@ -3,16 +3,19 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 
 import pytest
 
-from tests.operations.world import LEGACY, World, request
+from tests.operations.world import DESCRIPTORS, LEGACY, World, request
 from tests.support.rows import compact
 from zenctx.database import journal, locks
 from zenctx.database.engine import write_transaction
 from zenctx.database.locks import Lock
-from zenctx.errors import LockedError
+from zenctx.errors import LockedError, RefusedError
 from zenctx.operations import migrate as operation
+from zenctx.operations.live_files import live_files
+from zenctx.operations.migration.hands import Hands
 from zenctx.operations.migration.report import MigrationItem
 from zenctx.operations.progress import Progress
 from zenctx.store.base import NewFile, StoredFile
@@ -195,20 +198,67 @@ def test_an_interruption_is_on_record(world: World) -> None:
     assert world.migrate().report.summary.converted == 20 - entry.counts["converted"]
 
 
-def test_the_lock_of_a_lost_session_is_lost_with_its_writer(
+END_WRITERS = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
+
+
+def test_a_lost_session_is_replaced_with_its_locks(postgres_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ends the session that holds the locks delays the writing: it goes on under the same locks."""
+    postgres_world.options = LARGE
+    ids = postgres_world.rows.add_all([compact({"a": VALUE}), '{"b":1}'])
+    before_writing(monkeypatch, lambda: postgres_world.rows.execute(END_WRITERS))
+    outcome = postgres_world.migrate()
+    assert (outcome.report.exit_code, outcome.report.summary.converted) == (0, len(ids))
+    assert postgres_world.verify()[0].exit_code == 0
+
+
+def test_without_its_locks_a_lost_session_writes_nothing(
     postgres_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever ends the session that holds the lock ends the writing, too: nobody writes without the lock."""
+    """Where somebody else has taken them meanwhile it ends, and every row is as it was."""
     postgres_world.options = LARGE
     postgres_world.rows.add(compact({"a": VALUE}))
     postgres_world.rows.remember()
-    end = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
-    before_writing(monkeypatch, lambda: postgres_world.rows.execute(end))
-    with pytest.raises(Exception, match="connection") as caught:
-        postgres_world.migrate()
-    assert getattr(caught.value, "exit_code", 1) == 12
+    database = postgres_world.database
+    with database.connect() as connection, ExitStack() as stack:
+
+        def take_over() -> None:
+            postgres_world.rows.execute(END_WRITERS)
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                with suppress(LockedError):
+                    stack.enter_context(locks.held(database, connection, Lock.CONTENT, exclusive=True))
+                    return
+
+        before_writing(monkeypatch, take_over)
+        with pytest.raises(LockedError):
+            postgres_world.migrate()
     assert postgres_world.rows.changed() == []
     assert postgres_world.migrate().report.exit_code == 0
+
+
+def test_the_other_direction_is_refused(postgres_world: World) -> None:
+    """While contexts become descriptors none of them is put back, and the other way round; the same way is shared."""
+    postgres_world.rows.add('{"a":1}')
+    database = postgres_world.database
+    for running, other in ((DESCRIPTORS, LEGACY), (LEGACY, DESCRIPTORS)):
+        with ExitStack() as stack:
+            Hands.open(stack, database, live_files(postgres_world.settings), running)
+            with pytest.raises(LockedError, match="another zenctx migrate, to"):
+                postgres_world.migrate(other)
+            assert postgres_world.migrate(running).report.exit_code == 0
+
+
+def test_locks_that_do_not_hold_are_refused(postgres_world: World) -> None:
+    """Behind a pooler of transactions the session that took a lock is somebody else's a moment later."""
+    database = postgres_world.database
+    with (
+        database.connect() as holder,
+        database.connect() as other,
+        locks.held(database, holder, Lock.CONTENT, exclusive=False),
+    ):
+        locks.require_own_session(holder, other, Lock.CONTENT)
+        with pytest.raises(RefusedError, match="pooler"):
+            locks.require_own_session(other, holder, Lock.CONTENT)
 
 
 def test_a_migration_that_nobody_listens_to_any_more_is_on_record(world: World) -> None:

@@ -66,8 +66,16 @@ class Invocation:
         return settings
 
     def progress(self, label: str) -> Progress:
-        """Gives what an operation may report to: a line on a terminal, nothing off it, in JSON or with --quiet."""
+        """Gives what an operation may report to: a line on a terminal; nothing off it, in JSON or with --quiet.
+
+        With --format jsonl and --verbose: lines of the type `progress` among those of the items.
+        """
         flags = self._session.flags
+        if flags.verbose and flags.format is Format.JSONL:
+            # Lazy: as below.
+            from zenctx.cli.json_output import JsonLinesProgress
+
+            return JsonLinesProgress(self._session.stdout)
         if flags.quiet or flags.format is not Format.TABLE or not _stderr_can_move():
             return SILENT
         # Lazy: only those who see a bar pay for it.

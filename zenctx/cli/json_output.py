@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import PurePath
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,6 +20,8 @@ from zenctx.context.rawjson import RawJson
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+_PROGRESS_SECONDS = 2.0
 
 # Dataclasses and times go through `_default`, which knows raw JSON inside the one and writes the other in UTC.
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
@@ -103,6 +106,52 @@ class JsonLinesOutput(_JsonBase):
             "summary": summary,
         }
         self._write(encode(line) + b"\n")
+
+
+class JsonLinesProgress:
+    """Lines `{"type":"progress",...}` among those of the items: at each note, else every two seconds."""
+
+    def __init__(self, stdout: Stdout) -> None:
+        self._stdout = stdout
+        self._total: int | None = None
+        self._unit = self._note = ""
+        self._done = self._bytes = 0
+        self._started = self._written = monotonic()
+
+    def start(self, total: int | None, unit: str) -> None:
+        """A phase begins."""
+        self._total, self._unit = total, unit
+        self._done = self._bytes = 0
+        self._started = monotonic()
+
+    def advance(self, n: int, bytes_: int = 0) -> None:
+        """Counts."""
+        self._done += n
+        self._bytes += bytes_
+        if monotonic() - self._written >= _PROGRESS_SECONDS:
+            self._write()
+
+    def note(self, text: str) -> None:
+        """Something else is going on."""
+        self._note = text
+        self._write()
+
+    def finish(self) -> None:
+        """The summary says the rest."""
+
+    def _write(self) -> None:
+        self._written = monotonic()
+        line = {
+            "type": "progress",
+            "note": self._note,
+            "done": self._done,
+            "total": self._total,
+            "unit": self._unit,
+            "bytes": self._bytes,
+            "seconds": round(self._written - self._started, 1),
+        }
+        self._stdout.write_bytes(encode(line) + b"\n")
+        self._stdout.flush()
 
 
 def encode_item(item: "DataclassInstance") -> bytes:

@@ -1,4 +1,4 @@
-"""Times as people write them on a command line: a day, a time, or an age."""
+"""Times as people write them on a command line: a day, a time, an age, or how long something may take."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,16 @@ from zenctx.errors import UsageError
 
 _AGE = re.compile(r"([0-9]{1,5})([mhdw])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_LENGTH = re.compile(r"(?:([0-9]{1,4})d)?(?:([0-9]{1,5})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
+
+
+def parse_length(text: str, *, option: str) -> timedelta:
+    """Gives how long `90s`, `45m`, `2h`, `1h30m` or `1d` is. Raises UsageError, with the name of the option."""
+    match = _LENGTH.fullmatch(text.strip())
+    if match is None or not any(int(part or 0) for part in match.groups()):
+        raise UsageError(f"{option} {text!r} is no length of time", hint="write 90s, 45m, 2h, 1h30m or 1d")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
 def parse_moment(text: str, now: datetime, *, option: str) -> datetime:

@@ -1,16 +1,18 @@
 """Progress on a terminal: one line that counts, measures and estimates, and that is gone when the work is done."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
 from rich.table import Column as RichColumn
 from rich.text import Text
 
 from zenctx.cli.columns import count, human_bytes
 from zenctx.cli.terminal import neutralise
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 _INTERVAL = 0.1
 """Seconds between two updates of the display; calls in between only add up."""
@@ -105,12 +107,31 @@ class _Rates(ProgressColumn):
         return Text(" ".join(rates), no_wrap=True)
 
 
+class _Left(ProgressColumn):
+    """`2-3 min left`: by the speed of the last half minute, and by that since the start."""
+
+    def render(self, task: Task) -> Text:
+        """The shorter and the longer of the two."""
+        average = task.completed / task.elapsed if task.elapsed else 0
+        speeds = [speed for speed in (task.speed, average) if speed]
+        if task.total is None or not speeds:
+            return Text("")
+        return Text(time_left(max(task.total - task.completed, 0), speeds), no_wrap=True)
+
+
+def time_left(things: float, speeds: Sequence[float]) -> str:
+    """Gives how long so many things will take at the fastest and at the slowest of some speeds a second."""
+    shortest, longest = things / max(speeds), things / min(speeds)
+    size, unit = next((size, unit) for size, unit in _UNITS if longest >= 2 * size or size == 1)
+    low, high = round(shortest / size), round(longest / size)
+    return f"{high} {unit} left" if low == high else f"{low}-{high} {unit} left"
+
+
 def _columns() -> tuple[ProgressColumn, ...]:
     return (
         _Label(),
         BarColumn(bar_width=20, complete_style="cyan", finished_style="cyan"),
         _Count(),
         _Rates(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _Left(),
     )

@@ -54,7 +54,9 @@ def read_moment(value: str | float | None) -> datetime | None:
     if value is None:
         return None
     try:
-        read = _from_text(value) if isinstance(value, str) else _from_epoch(value)
+        if not isinstance(value, str):
+            return _from_epoch(value)
+        read = _from_text(value)
         return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None

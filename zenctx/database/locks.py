@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from zenctx.database.engine import SQLITE, Database
-from zenctx.errors import DatabaseError, LockedError, ZenctxError
+from zenctx.errors import DatabaseError, LockedError, RefusedError, ZenctxError
 
 
 class Lock(Enum):
@@ -24,14 +25,36 @@ class Lock(Enum):
     CONTENT = "content"
     """Contexts and live files: writers share it, gc holds it alone."""
     MIGRATION = "migration"
-    """One migration at a time."""
+    """Migrations: on PostgreSQL they share it, an SQLite file takes one at a time."""
+    TO_DESCRIPTORS = "migration-to-descriptors"
+    TO_LEGACY = "migration-to-legacy"
+    """Migrations of one direction share the lock of theirs, and none begins while another holds the other one."""
+
+
+class Hold(NamedTuple):
+    """A lock as somebody needs it: `unless` another session holds that other lock, which counts as being locked."""
+
+    lock: Lock
+    exclusive: bool = False
+    unless: Lock | None = None
 
 
 _LOCK_SUFFIX = "zenctx-lock"
 _BUSY = {
     Lock.CONTENT: "another zenctx command holds the contexts and files",
     Lock.MIGRATION: "another zenctx migrate is running on this database",
+    Lock.TO_DESCRIPTORS: "another zenctx migrate, to descriptors, is running on this database",
+    Lock.TO_LEGACY: "another zenctx migrate, to the legacy form, is running on this database",
 }
+HOLDERS = """
+    select count(*) filter (where pid = pg_backend_pid()) as ours, count(*) as everybodys
+    from pg_locks
+    where locktype = 'advisory' and granted and objsubid = 1
+        and database = (select oid from pg_database where datname = current_database())
+        and (classid::bigint << 32 | objid::bigint) = :key"""
+"""How often this session, and how often any, holds the advisory lock of a number."""
+
+_LOOKS = 3
 
 
 @contextmanager
@@ -45,6 +68,43 @@ def held(database: Database, connection: Connection, lock: Lock, *, exclusive: b
     holding = _held_in_file(database, lock, exclusive) if in_file else _held_in_session(connection, lock, exclusive)
     with holding:
         yield
+
+
+@contextmanager
+def all_held(database: Database, connection: Connection, holds: tuple[Hold, ...]) -> Iterator[None]:
+    """Holds several locks within the block. Raises LockedError as `held` does, and for the locks that exclude one."""
+    with contextlib.ExitStack() as stack:
+        for hold in holds:
+            stack.enter_context(held(database, connection, hold.lock, exclusive=hold.exclusive))
+            # Own lock first, then the look at the other: of two that begin at the same moment at least one sees it.
+            if hold.unless is not None and _holders(connection, hold.unless)[1]:
+                raise _locked(hold.unless)
+        yield
+
+
+def require_own_session(holder: Connection, other: Connection, lock: Lock) -> None:
+    """Makes sure that `holder` still has a lock that its session took: behind a pooler it may be somebody else's now.
+
+    Raises RefusedError where it has not. Meanwhile `other` is kept in a transaction: a pooler that lends sessions for
+    one transaction at a time gives it the one that was used last, and another one to `holder`.
+    """
+    for _ in range(_LOOKS):
+        other.execute(text("select pg_backend_pid()")).scalar_one()
+        ours, _everybodys = _holders(holder, lock)
+        other.rollback()
+        if not ours:
+            raise RefusedError(
+                "the locks of zenctx do not hold here: a pooler between it and the database lends sessions for one "
+                "transaction at a time",
+                hint="connect to the server itself, or to a pool of sessions (pool_mode = session)",
+            )
+
+
+def _holders(connection: Connection, lock: Lock) -> tuple[int, int]:
+    """Gives how often this session, and how often any session, holds a lock."""
+    ours, everybodys = connection.execute(text(HOLDERS), {"key": advisory_key(lock)}).one()
+    connection.rollback()
+    return ours, everybodys
 
 
 @contextmanager

@@ -104,6 +104,9 @@ def _batch(
     if after is not None:
         conditions.append("id > cast(:after as uuid)")
         parameters["after"] = after
+    if limits.up_to is not None:
+        conditions.append("id <= cast(:up_to as uuid)")
+        parameters["up_to"] = limits.up_to
     inner = _BATCH.format(condition=" and ".join(conditions) or "true", columns=columns)
     return inner, parameters | {"rows": limits.rows, "stored_bytes": limits.stored_bytes}
 

@@ -81,13 +81,21 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """The most that one batch may read: rows, and bytes as stored (one row is always read).
+    """The most that one batch may read: rows, and bytes as stored (one row is always read); nothing beyond `up_to`.
 
     A value that the database has compressed counts four times: reading it makes it larger, seldom by more.
     """
 
     rows: int
     stored_bytes: int = 4 * 1024 * 1024
+    up_to: Position | None = None
+
+
+class Span(NamedTuple):
+    """A part of a walk: the rows behind `after`, up to and with `up_to`; None: from the first, to the last."""
+
+    after: Position | None = None
+    up_to: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)

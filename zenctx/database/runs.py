@@ -81,9 +81,13 @@ def walk_unknown(
     selection: Selection,
     limits: Callable[[], BatchLimits],
     known: WrittenVersions,
+    *,
+    after: Position | None = None,
 ) -> Iterator[UnknownRows]:
-    """Yields the selected runs as `walk` does, but only counts rows of `known` versions, which may grow meanwhile."""
-    after: Position | None = None
+    """Yields the selected runs as `walk` does, but only counts rows of `known` versions, which may grow meanwhile.
+
+    It begins behind the position `after`.
+    """
     reader = access(database)
     while True:
         versions = known.beyond(str(after or ""))

@@ -26,6 +26,7 @@ _UPDATE = "update workflow_runs set context = ? where rowid = ? and id = ? and c
 _UPDATE_SOME = """
     update workflow_runs set context = cast(case id {new} end as text)
     where rowid in ({rowids}) and cast(context as blob) = case id {old} end"""
+_AMONG = "{column} in (select value from json_each(:{column}_all))"
 _MOST_PARAMETERS = 500
 """Values in one list of parameters; SQLite limits their number, and SQLAlchemy needs much memory for each."""
 _TOGETHER = 50
@@ -40,6 +41,9 @@ def read_batch(
     if after is not None:
         conditions.append("rowid > :after")
         parameters["after"] = after
+    if limits.up_to is not None:
+        conditions.append("rowid <= :up_to")
+        parameters["up_to"] = limits.up_to
     where = f" where {' and '.join(conditions)}" if conditions else ""
     statement = text(f"{_COLUMNS}{where} order by rowid limit :rows")
     rows: list[RunRow] = []
@@ -141,7 +145,7 @@ def selected(selection: Selection) -> tuple[list[str], dict[str, Any]]:
         ("workflow_id", selection.workflow_ids),
     ):
         if len(chosen) > _MOST_PARAMETERS:
-            conditions.append(f"{column} in (select value from json_each(:{column}_all))")
+            conditions.append(_AMONG.format(column=column))
             parameters[f"{column}_all"] = json.dumps(chosen)
         elif chosen:
             names = [f"{column}_{number}" for number in range(len(chosen))]

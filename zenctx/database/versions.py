@@ -24,6 +24,10 @@ class WrittenVersions:
         if run_ids and len(self._by_last_id) < MAX_KEPT:
             insort(self._by_last_id, (max(run_ids), version))
 
+    def forget(self) -> None:
+        """Forgets all: a server that crashed may give the same versions once more."""
+        self._by_last_id = []
+
     def beyond(self, run_id: str) -> tuple[str, ...]:
         """Gives the versions that the next rows after this id are likely to have."""
         start = bisect_right(self._by_last_id, (run_id, "\uffff"))

@@ -9,21 +9,29 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from time import monotonic
+from typing import Protocol
 
 from zenctx.config import Settings
 from zenctx.context.direction import Direction
-from zenctx.database import journal, locks, quarantine, runs
+from zenctx.database import conversions, journal, quarantine, runs
 from zenctx.database.checks import has_table, require_engine_tables, require_zenctx_tables
 from zenctx.database.engine import Connection, Database
 from zenctx.database.engine_state import engine_liveness
-from zenctx.database.locks import Lock
+from zenctx.database.errors import TransientDatabaseError
 from zenctx.database.quarantine import Quarantined
 from zenctx.database.schema import REVISION_TABLE
-from zenctx.errors import PartialError, ZenctxError
+from zenctx.database.sessions import Session
+from zenctx.errors import PartialError, UsageError, ZenctxError
 from zenctx.operations.guards import require_persistence
 from zenctx.operations.live_files import LiveFiles, check_store, live_files
 from zenctx.operations.migration import wording
+from zenctx.operations.migration.brakes import Stop
+from zenctx.operations.migration.crew import crew, shared_by_workers
 from zenctx.operations.migration.decide import Action
+from zenctx.operations.migration.estimate import Estimator, estimate
+from zenctx.operations.migration.estimate import lines as estimate_lines
+from zenctx.operations.migration.hands import Hands
 from zenctx.operations.migration.report import (
     MigrationItem,
     MigrationReport,
@@ -32,13 +40,13 @@ from zenctx.operations.migration.report import (
     QuarantineSummary,
     Tally,
 )
-from zenctx.operations.migration.request import MigrationPlan, MigrationRequest
-from zenctx.operations.migration.sweep import WRITERS, OnItem, Sweeper, SweepTools
-from zenctx.operations.migration.write import Executor, Rehearsal, Writers, WriterTools
+from zenctx.operations.migration.request import ALL_RUNS, MigrationPlan, MigrationRequest
+from zenctx.operations.migration.shares import MAX_SWEEPS, Alone, Shared, Shares, join
+from zenctx.operations.migration.solo import Solo
+from zenctx.operations.migration.status import Status, on_record
+from zenctx.operations.migration.sweep import OnItem, Sweeper, SweepTools
+from zenctx.operations.migration.write import Executor, Rehearsal
 from zenctx.operations.progress import SILENT, Progress
-
-MAX_SWEEPS = 5
-"""An engine that saves a run which it loaded before the conversion puts the old form back: another sweep finds it."""
 
 _UNEXPECTED, _INTERRUPTED = 1, 130
 
@@ -63,33 +71,60 @@ def migrate(
     database or the directory fail before anything was converted, PartialError where they fail later.
     """
     require_persistence(settings)
+    if request.workers > 1 and not runs.works_in_parallel(database):
+        raise UsageError("an SQLite file is written by one worker at a time", hint="leave out --workers")
     live = live_files(settings)
     with ExitStack() as stack:
-        connection = stack.enter_context(database.connect(runs.access(database).WRITER_SETTINGS))
-        prepared = plan(database, connection, settings, request)
-        require_zenctx_tables(connection)
-        connection.rollback()
-        stack.enter_context(locks.held(database, connection, Lock.MIGRATION, exclusive=True))
-        stack.enter_context(locks.held(database, connection, Lock.CONTENT, exclusive=False))
+        # Looked at before anything is locked, and over a connection of its own.
+        with database.connect() as connection:
+            prepared = plan(database, connection, settings, request)
+            require_zenctx_tables(connection)
+        hands = Hands.open(stack, database, live, request.direction)
         if request.direction is Direction.LEGACY:
-            check_store(live, connection)
-        operation_id = journal.begin(connection, "migrate", _arguments(request))
-        prepared = replace(prepared, operation_id=operation_id)
-        connections = [connection, *_more_writers(stack, database)]
-        writers = Writers(WriterTools(database, connections, live), prepared, operation_id)
-        work = _Work(database, live, prepared, writers, operation_id)
-        return _journalled(connection, work, lambda: _sweep_until_settled(work, on_item, progress))
+            check_store(live, hands.connection)
+        prepared = replace(prepared, operation_id=journal.begin(hands.connection, "migrate", _arguments(request)))
+        work = _Work(database, live, prepared, hands.unseen(request))
+        if work.unseen:
+            progress.note(work.unseen)
+
+        def run() -> MigrationReport:
+            shares = _shares(database, hands.sessions[0], prepared)
+            # Whoever works has ended when it comes to the outcome.
+            with ExitStack() as at_work:
+                ours = shared_by_workers(prepared)
+                solo = Solo(hands.readers(at_work, ours.request), hands.writers(ours), ours, on_item)
+                labour: Labour = solo
+                work.solo = solo
+                if request.workers > 1:
+                    labour = at_work.enter_context(crew(settings, ours, shares.state, solo, on_item))
+                status = Status(progress, prepared)
+                at_work.enter_context(on_record(database, prepared, status))
+                return _until_settled(work, labour, shares, hands.sessions[0], status)
+
+        return _journalled(work, run)
 
 
-def _more_writers(stack: ExitStack, database: Database) -> Iterator[Connection]:
-    """Opens the connections that write beside the first, where several can, each under a lock of its own.
+class Labour(Protocol):
+    """Whoever does the work of a sweep: this process, or others that it has started."""
 
-    The server parses and compresses what it is given in the process of the connection: one alone is slower than we are.
-    """
-    for _ in range(WRITERS - 1 if runs.works_in_parallel(database) else 0):
-        connection = stack.enter_context(database.connect(runs.access(database).WRITER_SETTINGS))
-        stack.enter_context(locks.held(database, connection, Lock.CONTENT, exclusive=False))
-        yield connection
+    total: Tally
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why it had to end early, if it had."""
+
+    def sweep(self, shares: Shares, progress: Progress, *, is_first: bool) -> Tally:
+        """Does parts until all are done, by whomever; gives what was counted in those done here."""
+        ...
+
+
+def _shares(database: Database, session: Session, prepared: MigrationPlan) -> Shares:
+    if not runs.works_in_parallel(database):
+        return Alone()
+    rows = runs.count(database, session.connection, ALL_RUNS)
+    session.connection.rollback()
+    state = join(session.connection, prepared, rows)
+    return Shared(database, session, state, prepared.operation_id)
 
 
 def rehearse(
@@ -98,9 +133,15 @@ def rehearse(
     """Tells what `migrate` would do, row by row. Changes nothing; needs rights to read only."""
     with database.connect() as connection:
         prepared = plan(database, connection, settings, request)
-    work = _Work(database, live_files(settings), prepared, Rehearsal())
-    tally = _one_sweep(work, on_item, progress)
-    return wording.rehearsed(wording.summarise(prepared, tally, tally))
+    estimator = Estimator()
+    work = _Work(database, live_files(settings), prepared)
+    started = monotonic()
+    tally = _one_sweep(work, estimator, on_item, progress)
+    seconds = monotonic() - started
+    with database.connect() as connection:
+        found = estimate(connection, settings, prepared, estimator, tally, seconds)
+    summary = replace(wording.summarise(prepared, tally, tally), estimate=found)
+    return wording.rehearsed(summary, estimate_lines(found))
 
 
 def check(
@@ -116,8 +157,8 @@ def check(
     """
     with database.connect() as connection:
         prepared = plan(database, connection, settings, replace(request, include_active=True, limit=None))
-    work = _Work(database, live_files(settings), prepared, Rehearsal())
-    tally = _one_sweep(work, lambda item: _name_undecided(item, on_item), progress)
+    work = _Work(database, live_files(settings), prepared)
+    tally = _one_sweep(work, Rehearsal(), lambda item: _name_undecided(item, on_item), progress)
     return wording.checked(prepared, wording.summarise(prepared, tally, tally))
 
 
@@ -146,69 +187,79 @@ def _name_undecided(item: MigrationItem, on_item: OnItem | None) -> None:
         on_item(item)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Work:
     """One migration under way."""
 
     database: Database
     live: LiveFiles
     plan: MigrationPlan
-    executor: Executor
-    operation_id: str | None = None
+    unseen: str | None = None
+    """What the throttle may not see."""
+    solo: Solo | None = None
+
+    @property
+    def converted(self) -> int:
+        """How many rows are on record as converted by it, whichever process did it; else what this one knows of."""
+        with contextlib.suppress(ZenctxError), self.database.connect() as connection:
+            return conversions.count_of(connection, self.plan.operation_id)
+        return self.solo.converted if self.solo else 0
 
 
-def _one_sweep(work: _Work, on_item: OnItem, progress: Progress) -> Tally:
+def _one_sweep(work: _Work, executor: Executor, on_item: OnItem, progress: Progress) -> Tally:
     with ExitStack() as stack:
         tools = SweepTools.open(stack, work.database, work.live.locators.is_inside)
-        _start(work, tools, progress)
+        _start(work, tools.looker, Status(progress, work.plan))
         limit = work.plan.request.limit
-        tally = Sweeper(tools, work.plan, work.executor, on_item).sweep(progress, name_left=True, limit=limit)
+        tally = Sweeper(tools, work.plan, executor, on_item).sweep(progress, name_left=True, limit=limit)
     progress.finish()
     return tally
 
 
-def _sweep_until_settled(work: _Work, on_item: OnItem, progress: Progress) -> MigrationReport:
+def _until_settled(work: _Work, labour: Labour, shares: Shares, session: Session, progress: Status) -> MigrationReport:
     """Sweeps until one converts nothing: that one has looked at every row as it now is, and is the census."""
-    total, last, settled, sweeps = Tally(), Tally(), False, 0
-    limit = work.plan.request.limit
-    with ExitStack() as stack:
-        tools = SweepTools.open(stack, work.database, work.live.locators.is_inside)
-        while not settled and sweeps < MAX_SWEEPS and not _is_used_up(limit, total):
-            sweeps += 1
-            _start(work, tools, progress)
-            progress.note("converting" if sweeps == 1 else f"looking again ({sweeps})")
-            remaining = None if limit is None else limit - total.converted
-            # Each sweep has a sweeper of its own: it must know what the one before it converted.
-            plan = work.plan if sweeps == 1 else replace(work.plan, tries_quarantined=False)
-            sweeper = Sweeper(tools, plan, work.executor, on_item)
-            last = sweeper.sweep(progress, name_left=sweeps == 1, limit=remaining)
-            total.add(last)
-            # What could not be written was counted as converted when it was looked at: that sweep is no census.
-            settled = not (last.converted or last.changed or last.newly_quarantined)
+    first, limit, settled = shares.state.sweep, work.plan.request.limit, False
+    while True:
+        state = shares.state
+        _start(work, session, progress)
+        progress.note("converting" if state.sweep == first else f"looking again ({state.sweep - first + 1})")
+        last = labour.sweep(shares, progress, is_first=state.sweep == first)
+        if labour.stop or (limit is not None and labour.total.converted >= limit):
+            break
+        last = shares.found()
+        # What could not be written was counted as converted when it was looked at: that sweep is no census.
+        settled = not (last.converted or last.changed or last.newly_quarantined or state.sweep == state.resumed_sweep)
+        shares.advance(is_last=settled or state.sweep - state.resumed_sweep >= MAX_SWEEPS)
+        if shares.state.is_finished:
+            break
     progress.finish()
-    summary = wording.summarise(work.plan, total, last, sweeps=sweeps, complete=settled, operation_id=work.operation_id)
-    return wording.migrated(work.plan, summary)
+    if work.plan.request.workers > 1:
+        # A worker that was killed could not tell any more.
+        labour.total.converted = work.converted
+    ending = wording.Ending(state.sweep - first + 1, settled, labour.stop, work.plan.operation_id, work.unseen)
+    summary = wording.summarise(work.plan, labour.total, last, ending)
+    return wording.migrated(work.plan, summary, labour.stop)
 
 
-def _is_used_up(limit: int | None, total: Tally) -> bool:
-    return limit is not None and total.converted >= limit
+def _start(work: _Work, session: Session, progress: Status) -> None:
+    # Counting is for people who look; nobody else waits for it, and nothing depends on it.
+    selection, total = work.plan.request.selection, None
+    is_quick = selection == ALL_RUNS and runs.works_in_parallel(work.database)
+    if is_quick or progress.is_watched:
+        with contextlib.suppress(TransientDatabaseError), work.database.translated_errors():
+            total = runs.count(work.database, session.connection, selection)
+            session.connection.rollback()
+    progress.start(total, "rows")
 
 
-def _start(work: _Work, tools: SweepTools, progress: Progress) -> None:
-    # Counting is for people who look; nobody else waits for it.
-    if progress is not SILENT:
-        total = runs.count(work.database, tools.looker, work.plan.request.selection)
-        tools.looker.rollback()
-        progress.start(total, "rows")
-
-
-def _journalled(connection: Connection, work: _Work, run: Callable[[], MigrationReport]) -> MigrationReport:
+def _journalled(work: _Work, run: Callable[[], MigrationReport]) -> MigrationReport:
     """Runs the work and records how it ended; an error after the first conversion is one half-way."""
     try:
         # Here rather than at the end of the connection's block: an error of the database, too, is one half-way.
         with work.database.translated_errors():
             report = run()
-            journal.finish(connection, work.operation_id or "", report.exit_code, asdict(report.summary))
+            with work.database.connect() as connection:
+                journal.finish(connection, work.plan.operation_id, report.exit_code, asdict(report.summary))
             return report
     except KeyboardInterrupt as interruption:
         # A statement that was being read lives on in its frames, and holds SQLite's lock against the journal.
@@ -216,7 +267,7 @@ def _journalled(connection: Connection, work: _Work, run: Callable[[], Migration
         _finish(work, _INTERRUPTED, None)
         raise KeyboardInterrupt(f"{_done_so_far(work)}; run the same command again to go on") from None
     except ZenctxError as error:
-        ending = _half_way(error, work.executor.converted)
+        ending = _half_way(error, work.converted)
         _finish(work, ending.exit_code, ending)
         raise ending from None
     except Exception as error:
@@ -233,7 +284,7 @@ def _half_way(error: ZenctxError, converted: int) -> ZenctxError:
 
 
 def _done_so_far(work: _Work) -> str:
-    converted = work.executor.converted
+    converted = work.converted
     if not converted:
         return "no context was converted yet"
     return f"{converted:,} {'context was' if converted == 1 else 'contexts were'} converted, each wholly"
@@ -243,7 +294,7 @@ def _finish(work: _Work, exit_code: int, error: ZenctxError | None) -> None:
     # Over a connection of its own: the one that failed may be in any state. The first error is the one to report, also
     # where the database is too far gone to be told of it.
     with contextlib.suppress(ZenctxError), work.database.connect() as connection:
-        journal.finish(connection, work.operation_id or "", exit_code, {"converted": work.executor.converted}, error)
+        journal.finish(connection, work.plan.operation_id, exit_code, {"converted": work.converted}, error)
 
 
 def _arguments(request: MigrationRequest) -> dict[str, object]:

@@ -29,19 +29,22 @@ class Pipeline(Generic[T]):
         self._reader = reader
         self._behind = behind
         self._ahead: Future[T | None] | None = None
-        self._pending: deque[Future[None]] = deque()
+        self._pending: deque[tuple[Future[None], Callable[[], None]]] = deque()
 
     def __iter__(self) -> Iterator[T]:
         """Yields the items; they are read as described above. Raises what reading raises."""
         while (item := self._take()) is not None:
             yield item
 
-    def do(self, work: Callable[[], None]) -> None:
-        """Starts `work` once there is a thread for it; raises what earlier work raised."""
+    def do(self, work: Callable[[], None], then: Callable[[], None] = lambda: None) -> None:
+        """Starts `work` once there is a thread for it; raises what earlier work raised.
+
+        `then` is called in the thread that calls us, once this work and all that was handed over before it are done.
+        """
         self._wait_for(self._behind - 1)
         if self._reader is None:
             self._ahead = self._read()
-        self._pending.append(self._writer.submit(work))
+        self._pending.append((self._writer.submit(work), then))
 
     def wait(self) -> None:
         """Waits until everything is done; raises what the first work that failed raised."""
@@ -49,7 +52,9 @@ class Pipeline(Generic[T]):
 
     def _wait_for(self, left: int) -> None:
         while len(self._pending) > left:
-            self._pending.popleft().result()
+            work, then = self._pending.popleft()
+            work.result()
+            then()
 
     def _take(self) -> T | None:
         if self._ahead is None:

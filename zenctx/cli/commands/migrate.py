@@ -1,5 +1,7 @@
 """`zenctx migrate`: legacy contexts to descriptors, and back."""
 
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +10,7 @@ from zenctx.cli import columns
 from zenctx.cli.arguments import Format
 from zenctx.cli.excerpt import Excerpt
 from zenctx.cli.invocation import Invocation
+from zenctx.cli.moments import parse_length
 from zenctx.cli.options import command
 from zenctx.context.convert import BytesAs
 from zenctx.context.direction import Direction
@@ -23,6 +26,19 @@ COLUMNS = (
     columns.number("files", "files", drop=2),
     columns.size("file size", "bytes", drop=1),
     columns.remark("reason", "reason"),
+)
+PROGRESS_COLUMNS = (
+    columns.identifier("operation", "operation_id"),
+    columns.text("by", "who", drop=2),
+    columns.text("outcome", "outcome"),
+    columns.moment("last sign", "updated_at"),
+    columns.number("sweep", "sweep"),
+    columns.number("rows", "rows"),
+    columns.number("of", "total"),
+    columns.number("rows/s", "rows_per_second", drop=1),
+    columns.number("workers", "workers", drop=3),
+    columns.number("converted", "converted", drop=4),
+    columns.remark("note", "note"),
 )
 QUARANTINE_COLUMNS = (
     columns.identifier("run", "run_id"),
@@ -40,11 +56,22 @@ FACTS = (
     columns.number("left", "left"),
     columns.number("quarantined", "quarantined"),
     columns.number("changed meanwhile", "changed"),
+    columns.number("regressions", "regressions"),
     columns.number("sweeps", "sweeps"),
     columns.text("engine may run", "engine_alive"),
     columns.text("because", "engine"),
+    columns.text("not seen", "unseen"),
     columns.text("operation", "operation_id"),
 )
+
+
+class Throttle(StrEnum):
+    """Whether to heed how the server is."""
+
+    ON = "on"
+    OFF = "off"
+
+
 _SHOWN = 20
 """Rows of each action that the text shows, unless it is to tell all."""
 _SETTINGS = ["persistent-file-dir", "file-storage-dir", "engine-dir", "locator-root", "engine-reads", "file-strategy"]
@@ -60,9 +87,9 @@ _SETTINGS = ["persistent-file-dir", "file-storage-dir", "engine-dir", "locator-r
     zenctx migrate --run 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --assume legacy
     """,
     exit_codes={
-        3: "something remains: rows that wait, are left or quarantined, or are beyond --limit",
+        3: "something remains: rows that wait, are left or quarantined, or are beyond --limit or --max-duration",
         4: "with --check: a context is not in the wanted form",
-        5: "persistence is switched off, or the database belongs to another directory; nothing was changed",
+        5: "persistence is switched off, the directory is not the right one, or too many rows are quarantined",
         10: "no such run",
         11: "",
     },
@@ -81,6 +108,24 @@ def migrate(  # noqa: PLR0917 - one argument for each option
     batch_size: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=5000, help="Rows in one transaction; else found by measuring.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="Processes that share the work; SQLite takes one.")
+    ] = 1,
+    max_duration: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Stop after so long, between two batches: 45m, 2h.")
+    ] = None,
+    max_rate: Annotated[
+        float | None, typer.Option(metavar="ROWS/S", min=0.1, help="Write at most so many rows a second.")
+    ] = None,
+    pause_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write nothing while this file exists.")
+    ] = None,
+    throttle: Annotated[
+        Throttle, typer.Option(help="Whether to wait while replicas, archive or vacuum are behind (PostgreSQL).")
+    ] = Throttle.ON,
+    max_lag: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, help="With the throttle: how far a replica may be behind.")
+    ] = 30.0,
     include_active: Annotated[
         bool,
         typer.Option("--include-active", help="Also runs that an engine may hold: it is stopped, or reads both forms."),
@@ -93,6 +138,10 @@ def migrate(  # noqa: PLR0917 - one argument for each option
     ] = BytesAs.REFUSE,
     list_quarantined: Annotated[
         bool, typer.Option("--list-quarantined", help="Only list the rows that could not be converted, and why.")
+    ] = False,
+    show_progress: Annotated[
+        bool,
+        typer.Option("--progress", help="Only show how far migrations are, on whatever host; without any, the last."),
     ] = False,
     retry_quarantined: Annotated[
         bool, typer.Option("--retry-quarantined", help="Try quarantined rows again, also those that nobody mended.")
@@ -107,17 +156,30 @@ def migrate(  # noqa: PLR0917 - one argument for each option
     """
     # Lazy: SQLAlchemy loads slowly.
     from zenctx.database.rows import Selection
+    from zenctx.operations.migration.brakes import Terms
     from zenctx.operations.migration.request import MigrationRequest
+    from zenctx.operations.migration.throttle import Limits
 
-    given = [name for name, is_given in _modes(check=check, dry_run=dry_run, list_=list_quarantined) if is_given]
+    modes = {
+        "--check": check,
+        "--dry-run": dry_run,
+        "--list-quarantined": list_quarantined,
+        "--progress": show_progress,
+    }
+    given = [name for name, is_given in modes.items() if is_given]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} contradict each other", hint="give one of them")
     if check and limit is not None:
         raise UsageError("--check counts all contexts", hint="leave out --limit")
+    seconds = None if max_duration is None else parse_length(max_duration, option="--max-duration").total_seconds()
+    terms = Terms(seconds, max_rate, pause_file and pause_file.absolute())
+    if check and terms != Terms():
+        raise UsageError("--check writes nothing that could be slowed down", hint="leave out what is for writing")
     if bytes_as is not BytesAs.REFUSE and to is not Direction.LEGACY:
         raise UsageError("--bytes-as is for the way back only", hint="give --to legacy with it")
-    if list_quarantined and any((run, status, workflow, limit, assume, retry_quarantined)):
-        raise UsageError("--list-quarantined lists all quarantined rows", hint="leave out what selects or converts")
+    if (list_quarantined or show_progress) and any((run, status, workflow, limit, assume, retry_quarantined)):
+        what = "lists all quarantined rows" if list_quarantined else "shows every migration"
+        raise UsageError(f"{given[0]} {what}", hint="leave out what selects or converts")
     request = MigrationRequest(
         direction=to,
         selection=Selection(tuple(run or ()), tuple(status or ()), tuple(workflow or ())),
@@ -127,14 +189,15 @@ def migrate(  # noqa: PLR0917 - one argument for each option
         batch_rows=batch_size,
         bytes_as=bytes_as,
         retry_quarantined=retry_quarantined,
+        terms=terms,
+        workers=workers,
+        limits=Limits(lag_seconds=max_lag) if throttle is Throttle.ON else None,
     )
     if list_quarantined:
         return _list_quarantined(invocation)
+    if show_progress:
+        return _show_progress(invocation)
     return _check(invocation, request) if check else _migrate(invocation, request, dry_run=dry_run)
-
-
-def _modes(*, check: bool, dry_run: bool, list_: bool) -> tuple[tuple[str, bool], ...]:
-    return ("--check", check), ("--dry-run", dry_run), ("--list-quarantined", list_)
 
 
 def _migrate(invocation: Invocation, request: "MigrationRequest", *, dry_run: bool) -> int:
@@ -174,3 +237,12 @@ def _list_quarantined(invocation: Invocation) -> int:
     invocation.output.begin(QUARANTINE_COLUMNS)
     with Database.open(invocation.settings.db, read_only=True) as database:
         return invocation.output.finish(operation.list_quarantined(database, invocation.output.item))
+
+
+def _show_progress(invocation: Invocation) -> int:
+    from zenctx.database.engine import Database
+    from zenctx.operations.migration.status import show_status
+
+    invocation.output.begin(PROGRESS_COLUMNS)
+    with Database.open(invocation.settings.db, read_only=True) as database:
+        return invocation.output.finish(show_status(database, invocation.output.item))

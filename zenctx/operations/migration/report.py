@@ -1,7 +1,9 @@
 """What a migration gives back: items for rows that need a look, counts, and a census of forms."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any, Self
 
 from zenctx.context.forms import Form
 
@@ -49,6 +51,7 @@ class Tally:
     newly_quarantined: int = 0
     files: int = 0
     file_bytes: int = 0
+    regressions: int = 0
 
     def count_known(self, rows: int) -> None:
         """Counts rows that need no look: they are descriptors, as they were written."""
@@ -62,6 +65,28 @@ class Tally:
         self.newly_quarantined += other.newly_quarantined
         self.files += other.files
         self.file_bytes += other.file_bytes
+        self.regressions += other.regressions
+
+    def add_all(self, other: "Tally") -> None:
+        """Adds what was found and what was done in another part of the same sweep."""
+        self.add(other)
+        for form, count in other.forms.items():
+            self.forms[form] += count
+            self.to_convert[form] += other.to_convert[form]
+        self.rows += other.rows
+        self.waiting += other.waiting
+        self.left += other.left
+        self.quarantined += other.quarantined
+
+    def to_json(self) -> dict[str, object]:
+        """Gives the counts as JSON has them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, counts: Mapping[str, Any]) -> Self:
+        """Reads what `to_json` gave."""
+        forms = {name: {Form(form): count for form, count in counts[name].items()} for name in ("forms", "to_convert")}
+        return cls(**{**counts, **forms})
 
     @property
     def wrote_all(self) -> bool:
@@ -80,8 +105,47 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """Between what and what something is expected to lie."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class SizeClass:
+    """The contexts of one form whose text has up to so many bytes (None: more than the others), and their bytes."""
+
+    form: str
+    up_to_bytes: int | None
+    contexts: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a migration would cost. Counts of rows, files and text are exact; ranges are expectations.
+
+    `wal_bytes` is None on SQLite; `disk_bytes` is the growth of the database, without the files; `seconds` is for one
+    process.
+    """
+
+    sizes: tuple[SizeClass, ...]
+    rows: int
+    bytes_before: int
+    bytes_after: int
+    files: int
+    file_bytes: int
+    wal_bytes: Range | None
+    disk_bytes: Range
+    seconds: Range
+    settings: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MigrationSummary:
-    """The counts of a migration. `census` is None where the rows were not all looked at (a limit was reached)."""
+    """The counts of a migration. `census` is None where the rows were not all looked at (`stopped` says why)."""
 
     direction: str
     operation_id: str | None
@@ -92,11 +156,15 @@ class MigrationSummary:
     left: int
     quarantined: int
     changed: int
+    regressions: int
     sweeps: int
     complete: bool
+    stopped: str | None
+    unseen: str | None
     engine_alive: bool
     engine: str
     census: Census | None
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)

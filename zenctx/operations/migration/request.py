@@ -8,8 +8,11 @@ from zenctx.context.rules import StorageRules
 from zenctx.database.engine_state import Liveness
 from zenctx.database.rows import Selection
 from zenctx.errors import UsageError
+from zenctx.operations.migration.brakes import Terms
+from zenctx.operations.migration.throttle import Limits
 
 ALL_RUNS = Selection()
+NO_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,17 @@ class MigrationRequest:
     batch_rows: int | None = None
     bytes_as: BytesAs = BytesAs.REFUSE
     retry_quarantined: bool = False
+    terms: Terms = NO_TERMS
+    workers: int = 1
+    limits: Limits | None = None
+    """What the server may have to bear; None: whatever comes."""
 
     def __post_init__(self) -> None:
         """Refuses what cannot be meant."""
         if self.assume is not None and not self.selection.run_ids:
             raise UsageError("--assume needs --run: it is decided run by run", hint="name each run with --run ID")
+        if self.workers > 1 and self.limit is not None:
+            raise UsageError("--limit is counted by one worker", hint="leave out --workers, or take --max-duration")
 
     @property
     def tries_again(self) -> bool:

@@ -1,30 +1,40 @@
 """The reports of a migration: exit code, the sentence that says what was done, and the one that says what to do."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from zenctx.context.direction import Direction
 from zenctx.context.forms import Form
+from zenctx.operations.migration.brakes import Stop
 from zenctx.operations.migration.report import MigrationReport, MigrationSummary, Tally
 from zenctx.operations.migration.request import MigrationPlan
 
 DONE, PARTIAL, PROBLEMS = 0, 3, 4
 
 
-def summarise(
-    plan: MigrationPlan,
-    total: Tally,
-    last: Tally,
-    *,
-    sweeps: int = 1,
-    complete: bool = True,
-    operation_id: str | None = None,
-) -> MigrationSummary:
+class Ending(NamedTuple):
+    """How a migration ended: after so many sweeps, with all rows settled or not, stopped early or not."""
+
+    sweeps: int = 1
+    complete: bool = True
+    stop: Stop | None = None
+    operation_id: str | None = None
+    unseen: str | None = None
+
+
+ONE_SWEEP = Ending()
+
+
+def summarise(plan: MigrationPlan, total: Tally, last: Tally, ending: Ending = ONE_SWEEP) -> MigrationSummary:
     """Gives the counts of a migration: what was done in all sweeps (`total`), what the last one found (`last`)."""
     limit = plan.request.limit
-    looked_at_all = limit is None or total.converted < limit
+    stopped = ending.stop.reason if ending.stop else None
+    if limit is not None and total.converted >= limit:
+        stopped = stopped or "the limit was reached"
     return MigrationSummary(
         direction=plan.request.direction,
-        operation_id=operation_id,
+        operation_id=ending.operation_id,
         converted=total.converted,
         files=total.files,
         file_bytes=total.file_bytes,
@@ -32,27 +42,34 @@ def summarise(
         left=last.left,
         quarantined=last.quarantined,
         changed=total.changed,
-        sweeps=sweeps,
-        complete=complete,
+        regressions=total.regressions,
+        sweeps=ending.sweeps,
+        complete=ending.complete,
+        stopped=stopped,
+        unseen=ending.unseen,
         engine_alive=plan.liveness.alive,
         engine=plan.liveness.reason,
-        census=last.census() if looked_at_all else None,
+        census=last.census() if stopped is None else None,
     )
 
 
-def migrated(plan: MigrationPlan, summary: MigrationSummary) -> MigrationReport:
-    """The report of a migration: 0 when every selected context is as wanted, else 3."""
+def migrated(plan: MigrationPlan, summary: MigrationSummary, stop: Stop | None = None) -> MigrationReport:
+    """The report of a migration: 0 when every selected context is as wanted, else 3; or what a stop says."""
     message = f"Converted {_converted(summary)}; {_rest(summary) or 'none is left to convert'}{_forms(summary)}"
+    if stop is not None:
+        step = stop.step or "run the same command again to go on"
+        return MigrationReport(False, stop.exit_code, summary, message, step)
     done = summary.complete and not (summary.waiting or summary.left or summary.quarantined)
     stays = f"'{_command(plan.request.direction)} --check' says whether it stays so"
-    step = stays if done else _next_step(plan, summary)
+    step = "\n".join([*_step_after_regressions(summary), stays]) if done else _next_step(plan, summary)
     return MigrationReport(False, DONE if done else PARTIAL, summary, message, step)
 
 
-def rehearsed(summary: MigrationSummary) -> MigrationReport:
-    """The report of a dry run: what would be done."""
+def rehearsed(summary: MigrationSummary, estimate_lines: Sequence[str] = ()) -> MigrationReport:
+    """The report of a dry run: what it would cost, in lines, then what would be done."""
     rest = _rest(summary)
-    message = f"Would convert {_converted(summary)}{rest and f'; {rest}'}{_forms(summary)}; nothing was changed"
+    done = f"Would convert {_converted(summary)}{rest and f'; {rest}'}{_forms(summary)}; nothing was changed"
+    message = "\n".join([*estimate_lines, done])
     step = "run it without --dry-run to convert them" if summary.converted else None
     return MigrationReport(True, DONE, summary, message, step)
 
@@ -91,6 +108,11 @@ def _step_after_check(wanted: Direction, summary: MigrationSummary) -> str:
     return "\n".join([*steps, *_decisions_on_left(summary)])
 
 
+def _step_after_regressions(summary: MigrationSummary) -> list[str]:
+    what = "an engine writes the legacy form over descriptors, for it loaded runs before they were converted, or is old"
+    return [f"{what}: update or stop it, and run this again until there are none"] if summary.regressions else []
+
+
 def _decisions_on_left(summary: MigrationSummary) -> list[str]:
     return ["decide each that is left with --run ID --assume legacy|descriptors"] if summary.left else []
 
@@ -107,11 +129,12 @@ def _rest(summary: MigrationSummary) -> str:
             (summary.waiting, "waiting for the engine"),
             (summary.left, "left for a decision"),
             (summary.quarantined, "quarantined"),
+            (summary.regressions, "of the converted found in legacy form again after an earlier conversion"),
         )
         if count
     ]
-    if summary.census is None:
-        return ", ".join([*parts, "the limit was reached"])
+    if summary.stopped is not None:
+        return ", ".join([*parts, summary.stopped])
     if not summary.complete:
         parts.append(f"rows were still changing after {summary.sweeps} sweeps")
     return ", ".join(parts)
@@ -128,8 +151,8 @@ def _forms(summary: MigrationSummary) -> str:
 
 def _next_step(plan: MigrationPlan, summary: MigrationSummary) -> str:
     if not summary.complete:
-        return "run the same command again to go on"
-    steps = []
+        return "\n".join([*_step_after_regressions(summary), "run the same command again to go on"])
+    steps = list(_step_after_regressions(summary))
     if summary.waiting:
         steps.append(f"{plan.liveness.reason}: run it again later, or with --include-active once the engine is stopped")
     if summary.quarantined:

@@ -12,7 +12,7 @@ Nothing is ever deleted here.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from random import uniform
 from threading import Lock
@@ -27,6 +27,7 @@ from zenctx.database.engine import Connection, Database, write_transaction
 from zenctx.database.errors import LostConnectionError, TransientDatabaseError
 from zenctx.database.quarantine import Quarantined, fingerprint
 from zenctx.database.rows import ContextChange, Rejection, Written
+from zenctx.database.sessions import Session
 from zenctx.errors import DataError, LocatorRefusedError
 from zenctx.operations.live_files import LiveFiles, bind_store
 from zenctx.operations.migration.decide import Action, Decision
@@ -48,17 +49,25 @@ class Executor(Protocol):
     known: Known | None
     """What need not be looked at again; None where nothing is known so surely."""
 
-    def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
-        """Carries out, or counts, what is to be converted and quarantined."""
+    def apply(self, batch: Sequence[Decision], tally: Tally) -> bool:
+        """Carries out, or counts, what is to be converted and quarantined; False: others held some of the rows."""
+        ...
+
+    def sweep_begins(self) -> None:
+        """Takes note of the moment before the first row is read."""
+        ...
+
+    def recover(self, tally: Tally) -> None:
+        """Replaces connections that were lost, with their locks, and counts what a lost one had committed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class WriterTools:
-    """What writers work with: the database, a connection for each of them, and the live files."""
+    """What writers work with: the database, a session for each of them, and the live files."""
 
     database: Database
-    connections: Sequence[Connection]
+    sessions: Sequence[Session]
     live: LiveFiles
 
 
@@ -72,25 +81,44 @@ class Writers:
         self.converted = 0
         self.items: deque[MigrationItem] = deque()
         to_descriptors = plan.request.direction is Direction.DESCRIPTORS
-        self.known = Known(tools.database, tools.connections[0]) if to_descriptors else None
+        self.known = Known(tools.database, tools.sessions[0]) if to_descriptors else None
         binding = _Binding(tools.live)
         self._counting = Lock()
         self._free: SimpleQueue[_Writer] = SimpleQueue()
-        for connection in tools.connections:
+        self._all: list[_Writer] = []
+        for session in tools.sessions:
             journal = _Journal(plan, operation_id, self.items, self.known)
-            self._free.put(_Writer(tools.database, connection, binding, journal))
+            self._all.append(_Writer(tools.database, session, binding, journal))
+            self._free.put(self._all[-1])
 
-    def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
-        """Converts a batch; see the text of the module for the order."""
+    def apply(self, batch: Sequence[Decision], tally: Tally) -> bool:
+        """Converts a batch; see the text of the module for the order. False: others held some of the rows."""
         writer = self._free.get()
         done = Tally()
         try:
-            writer.apply(batch, done)
+            return writer.apply(batch, done)
         finally:
             self._free.put(writer)
-            with self._counting:
-                self.converted += done.converted
-                tally.add(done)
+            self._add(done, tally)
+
+    def sweep_begins(self) -> None:
+        """Takes note of what was converted before."""
+        if self.known is not None:
+            self.known.sweep_begins()
+        for writer in self._all:
+            writer.history = None
+
+    def recover(self, tally: Tally) -> None:
+        """Opens every session anew, each with its locks; no batch is under way."""
+        if self.known is not None:
+            self.known.forget()
+        for writer in self._all:
+            self._add(writer.recover(), tally)
+
+    def _add(self, done: Tally, tally: Tally) -> None:
+        with self._counting:
+            self.converted += done.converted
+            tally.add(done)
 
 
 class _Binding:
@@ -118,48 +146,92 @@ class _Journal:
     known: Known | None
 
 
-class _Writer:
-    """Writes one batch at a time over one connection."""
+@dataclass(slots=True)
+class _Batch:
+    """A batch on its way: what it did so far, the files it wrote, what there is to tell once it is done."""
 
-    def __init__(self, database: Database, connection: Connection, binding: _Binding, journal: _Journal) -> None:
+    done: Tally
+    files: Tally = field(default_factory=Tally)
+    items: list[MigrationItem] = field(default_factory=list)
+    held_up: bool = False
+    before: frozenset[str] = frozenset()
+
+
+class _Writer:
+    """Writes one batch at a time over one session."""
+
+    def __init__(self, database: Database, session: Session, binding: _Binding, journal: _Journal) -> None:
         self._database = database
-        self._connection = connection
+        self._session = session
         self._binding = binding
         self._journal = journal
         self._plan = journal.plan
+        self._in_doubt: tuple[int, Tally] | None = None
+        """The record of a commit of which nobody knows whether it happened, and what it would have done."""
+        self.history: conversions.Lookup | None = None
+        """How runs were converted before this sweep; made when it is first asked."""
 
-    def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
-        failed = [_quarantined(d, self._plan, d.reason) for d in batch if d.action is Action.QUARANTINE]
+    def apply(self, decisions: Sequence[Decision], done: Tally) -> bool:
+        batch = _Batch(done)
+        failed = [_quarantined(d, self._plan, d.reason) for d in decisions if d.action is Action.QUARANTINE]
         changes: list[ContextChange] = []
-        for decision in batch:
+        for decision in decisions:
             if decision.ready is not None:
                 changes.append(ContextChange(decision.row, decision.ready))
             elif decision.action is Action.CONVERT:
-                self._prepare(decision, changes, failed, tally)
+                self._prepare(decision, changes, failed, batch)
         if changes or failed:
-            self._write_patiently(changes, failed, tally)
+            with self._database.translated_errors():
+                batch.before = self._converted_before([d.row.run_id for d in decisions if _is_legacy_again(d)])
+            self._write_patiently(changes, failed, batch)
+        # Here rather than as it comes: a batch that fails is read and told of again.
+        done.add(batch.files)
+        self._journal.items.extend(batch.items)
+        return not batch.held_up
+
+    def recover(self) -> Tally:
+        """Opens the session anew, with its locks; gives what the last commit of the lost one did after all."""
+        self._session.reopen()
+        doubtful, done = self._in_doubt, Tally()
+        if doubtful and conversions.is_recorded(self._session.connection, doubtful[0], self._journal.operation_id):
+            done = doubtful[1]
+        self._in_doubt = None
+        self.history = None
+        return done
+
+    def _converted_before(self, run_ids: list[str]) -> frozenset[str]:
+        """Gives the runs that were made descriptors before: somebody has put the old form back since."""
+        if self._plan.request.direction is Direction.LEGACY or not run_ids:
+            return frozenset()
+        connection = self._session.connection
+        if self.history is None:
+            self.history = conversions.lookup(connection) if conversions.has_any(connection) else lambda _ids: {}
+        last = self.history(run_ids)
+        connection.rollback()
+        return frozenset(run_id for run_id, each in last.items() if each.direction == Direction.DESCRIPTORS)
 
     def _prepare(
-        self, decision: Decision, changes: list[ContextChange], failed: list[Quarantined], tally: Tally
+        self, decision: Decision, changes: list[ContextChange], failed: list[Quarantined], batch: _Batch
     ) -> None:
         try:
-            changes.append(ContextChange(decision.row, self._converted(decision, tally)))
+            changes.append(ContextChange(decision.row, self._converted(decision, batch.files)))
         except (DataError, LocatorRefusedError) as error:
             failed.append(_quarantined(decision, self._plan, error.message))
-            self._journal.items.append(_item(decision, Action.QUARANTINE, error.message))
+            batch.items.append(_item(decision, Action.QUARANTINE, error.message))
 
-    def _converted(self, decision: Decision, tally: Tally) -> bytes:
+    def _converted(self, decision: Decision, files: Tally) -> bytes:
         if decision.wrapped is None:
             return unwrap(decision.entries, self._binding.live.read, self._plan.request.bytes_as)
         if not decision.wrapped.large:
             return decision.wrapped.text()
-        self._binding.require(self._connection)
+        with self._database.translated_errors():
+            self._binding.require(self._session.connection)
         stored = self._binding.live.put(decision.row.run_id, decision.wrapped.large)
-        tally.files += len(stored)
-        tally.file_bytes += sum(content.size for content in stored)
+        files.files += len(stored)
+        files.file_bytes += sum(content.size for content in stored)
         return decision.wrapped.text(stored)
 
-    def _write_patiently(self, changes: list[ContextChange], failed: list[Quarantined], tally: Tally) -> None:
+    def _write_patiently(self, changes: list[ContextChange], failed: list[Quarantined], batch: _Batch) -> None:
         """Writes in one transaction; where somebody holds a row, in smaller ones, so that no other waits for it.
 
         A row that stays held is left as it is: the next sweep finds it.
@@ -167,7 +239,7 @@ class _Writer:
         for attempt in range(_ATTEMPTS):
             try:
                 with self._database.translated_errors():
-                    self._write(changes, failed, tally)
+                    self._write(changes, failed, batch)
                 return
             except LostConnectionError:
                 raise
@@ -176,27 +248,33 @@ class _Writer:
                 if not runs.works_in_parallel(self._database):
                     raise
                 # Undone as a whole: nothing was written. Not all come back at the same moment.
+                batch.held_up = True
+                self._in_doubt = None
                 sleep(_PAUSE_SECONDS * 2**attempt * uniform(0.5, 1.5))  # noqa: S311 - jitter, nothing secret
         if len(changes) <= 1:
-            tally.changed += len(changes)
+            batch.done.changed += len(changes)
             return
         middle = len(changes) // 2
-        self._write_patiently(changes[:middle], failed, tally)
-        self._write_patiently(changes[middle:], [], tally)
+        self._write_patiently(changes[:middle], failed, batch)
+        self._write_patiently(changes[middle:], [], batch)
 
-    def _write(self, changes: list[ContextChange], failed: list[Quarantined], tally: Tally) -> None:
-        database, operation_id = self._database, self._journal.operation_id
-        with write_transaction(self._connection) as connection:
+    def _write(self, changes: list[ContextChange], failed: list[Quarantined], batch: _Batch) -> None:
+        database, operation_id, done = self._database, self._journal.operation_id, Tally()
+        with write_transaction(self._session.connection) as connection:
             written = runs.access(database).write_batch(connection, changes, database.description)
-            conversions.record(connection, operation_id, self._plan.request.direction, written.run_ids)
+            record = conversions.record(connection, operation_id, self._plan.request.direction, written.run_ids)
             quarantine.remove(connection, written.run_ids)
             refused = [self._refused(rejection) for rejection in written.rejected]
             quarantine.put(connection, failed + refused, operation_id)
+            self._count(changes, written, len(failed) + len(refused), done)
+            done.regressions = len(batch.before.intersection(written.run_ids))
+            self._in_doubt = (record, done) if record is not None else None
+        self._in_doubt = None
+        batch.done.add(done)
         form = _form_before(self._plan)
-        self._journal.items.extend(MigrationItem(row.run_id, form, Action.QUARANTINE, row.reason) for row in refused)
+        batch.items.extend(MigrationItem(row.run_id, form, Action.QUARANTINE, row.reason) for row in refused)
         if self._journal.known is not None:
             self._journal.known.wrote(written)
-        self._count(changes, written, len(failed) + len(refused), tally)
 
     def _refused(self, rejection: Rejection) -> Quarantined:
         row, reason = rejection.change.row, f"the database does not take {rejection.reason}"
@@ -217,7 +295,13 @@ class Rehearsal:
         self.converted = 0
         self.items: deque[MigrationItem] = deque()
 
-    def apply(self, batch: Sequence[Decision], tally: Tally) -> None:
+    def sweep_begins(self) -> None:
+        """Nothing is written, nothing need be known."""
+
+    def recover(self, tally: Tally) -> None:
+        """Nothing was written, nothing is in doubt."""
+
+    def apply(self, batch: Sequence[Decision], tally: Tally) -> bool:
         """Counts a batch."""
         for decision in batch:
             if decision.action is Action.CONVERT:
@@ -229,6 +313,16 @@ class Rehearsal:
                 self.items.append(_item(decision, Action.CONVERT, None, len(large), size))
             elif decision.action is Action.QUARANTINE:
                 tally.newly_quarantined += 1
+        return True
+
+
+def _is_legacy_again(decision: Decision) -> bool:
+    """Whether a row would be found in legacy form again, if it was converted before."""
+    return (
+        decision.action is Action.CONVERT
+        and decision.form is Form.LEGACY
+        and conversions.is_run_id(decision.row.run_id)
+    )
 
 
 def _form_before(plan: MigrationPlan) -> Form:

@@ -1,0 +1,73 @@
+"""How far a migration is, for those who look from elsewhere."""
+
+import time
+
+import pytest
+
+from tests.operations.test_migrate_concurrent import Recorder
+from tests.operations.world import World
+from zenctx.database import journal
+from zenctx.operations.migration import status
+from zenctx.operations.migration.brakes import Terms
+from zenctx.operations.migration.status import StatusItem, show_status
+
+
+def shown(world: World) -> tuple[list[StatusItem], int]:
+    """Give what is shown, and how many migrations have not ended."""
+    items: list[StatusItem] = []
+    report = show_status(world.database, items.append)
+    return items, report.summary.running
+
+
+def test_without_any_there_is_nothing_to_show(world: World) -> None:
+    """Nor is that an error."""
+    assert shown(world) == ([], 0)
+
+
+def test_the_last_one_is_shown_when_none_is_running(world: World) -> None:
+    """With what it did, and how it ended."""
+    world.rows.add_all(['{"a":1}'] * 5)
+    world.migrate(limit=2)
+    world.migrate()
+    (item,), running = shown(world)
+    assert (running, item.outcome, item.converted) == (0, "done", 3)
+    assert item.finished_at is not None
+
+
+def test_one_that_is_under_way_is_shown(postgres_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many rows of how many, in which sweep, at which rate, and why it waits."""
+    monkeypatch.setattr(status, "EVERY_SECONDS", 0.05)
+    postgres_world.rows.add_all(['{"a":1}'] * 20)
+    seen: list[StatusItem] = []
+
+    def look() -> None:
+        time.sleep(0.2)
+        items, running = shown(postgres_world)
+        assert running == 1
+        seen.extend(items)
+
+    outcome = postgres_world.migrate(progress=Recorder(on_batch=look), batch_rows=5)
+    assert outcome.report.exit_code == 0
+    third = seen[2]
+    assert (third.outcome, third.sweep, third.rows, third.total, third.workers) == (None, 1, 15, 20, 1)
+    assert third.rows_per_second
+    (item,), _ = shown(postgres_world)
+    assert (item.operation_id, item.outcome, item.converted) == (third.operation_id, "done", 20)
+
+
+def test_a_lost_connection_of_the_record_is_replaced(postgres_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The migration goes on whatever happens to it, and the outcome is on record."""
+    monkeypatch.setattr(status, "EVERY_SECONDS", 0.02)
+    postgres_world.rows.add_all(['{"a":1}'] * 20)
+    end = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
+    ends = iter(range(2))
+
+    def cut() -> None:
+        time.sleep(0.1)
+        if next(ends, None) is not None:
+            postgres_world.rows.execute(f"{end} and application_name = 'zenctx'")
+
+    outcome = postgres_world.migrate(progress=Recorder(on_batch=cut), batch_rows=5, terms=Terms())
+    assert (outcome.report.exit_code, outcome.report.summary.converted) == (0, 20)
+    with postgres_world.database.connect() as connection:
+        assert journal.latest(connection)[0].outcome == "done"

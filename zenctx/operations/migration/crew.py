@@ -1,0 +1,229 @@
+"""Several workers on one host: this process, and others that are started, told what to do, heard, and ended with us."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from zenctx.config import Settings
+from zenctx.database.errors import TransientDatabaseError
+from zenctx.database.parts import State
+from zenctx.errors import ZenctxError
+from zenctx.operations.migration import worker
+from zenctx.operations.migration.brakes import Stop
+from zenctx.operations.migration.report import Tally
+from zenctx.operations.migration.request import MigrationPlan
+from zenctx.operations.migration.shares import Shares
+from zenctx.operations.migration.solo import Solo
+from zenctx.operations.migration.sweep import OnItem
+from zenctx.operations.progress import SILENT, Progress
+
+_PATIENCE_SECONDS = 30.0
+"""How long workers may take to end after a whole batch; then they are ended."""
+
+_LISTEN_SECONDS = 1.0
+_INTERRUPTED = Stop("it was interrupted", 130)
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    process: BaseProcess
+    pipe: Pipe
+    is_busy: bool = False
+
+
+class Crew:
+    """Workers, this process among them, that share the parts of each sweep. `total`: what all of them did.
+
+    A worker that is killed leaves its part to the others; what it had converted is on record.
+    """
+
+    def __init__(self, solo: Solo, workers: list[_Worker], on_item: OnItem) -> None:
+        self.total = Tally()
+        self._solo = solo
+        self._workers = workers
+        self._on_item = on_item
+        self._counted = Tally()
+        self._progress = SILENT
+        self._error: ZenctxError | None = None
+        self._told: Stop | None = None
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why it had to end early, if it had."""
+        return self._solo.stop
+
+    def sweep(self, shares: Shares, progress: Progress, *, is_first: bool) -> Tally:
+        """Does parts, and lets every worker do some, until all are done; gives what was counted in those.
+
+        Raises what a worker failed with, once all have ended their batches.
+        """
+        self._counted, self._progress = Tally(), progress
+        for each in self._workers:
+            each.is_busy = True
+            self._tell(each, (shares.state, is_first))
+        shares.while_waiting = self._listen
+        mine = self._solo.sweep(shares, _Listening(progress, self._listen), is_first=is_first)
+        while any(each.is_busy for each in self._workers):
+            self._listen(_LISTEN_SECONDS)
+        if self._error is not None:
+            raise self._error
+        self._counted.add_all(mine)
+        self.total.add(self._counted)
+        return self._counted
+
+    def end(self, reason: Stop = _INTERRUPTED) -> None:
+        """Has all workers end after the batches that they are at; those that do not are ended."""
+        for each in self._workers:
+            self._tell(each, reason)
+            self._tell(each, None)
+        for each in self._workers:
+            # Nobody waits for a listener that is gone.
+            while each.process.is_alive() and each.pipe.poll(_PATIENCE_SECONDS):
+                try:
+                    each.pipe.recv()
+                except (EOFError, OSError):
+                    break
+            each.process.join(_PATIENCE_SECONDS)
+            if each.process.is_alive():
+                each.process.terminate()
+                each.process.join()
+            each.pipe.close()
+        self._workers.clear()
+
+    def _listen(self, seconds: float = 0) -> None:
+        """Hears what the workers have to say; and tells them where this process had to stop."""
+        if self.stop is not None and self._told is None:
+            self._told = self.stop
+            self._tell_all(self.stop)
+        busy = [each for each in self._workers if each.is_busy]
+        ready = wait([each.pipe for each in busy], seconds)
+        for each in busy:
+            if each.pipe in ready:
+                self._hear_all(each)
+
+    def _hear_all(self, each: _Worker) -> None:
+        while each.is_busy:
+            try:
+                message = each.pipe.recv() if each.pipe.poll() else None
+            except (EOFError, OSError):
+                self._lose(each, "a worker was ended from outside")
+                return
+            if message is None:
+                return
+            self._hear(each, *message)
+
+    def _lose(self, each: _Worker, why: str) -> None:
+        each.is_busy = False
+        self._workers.remove(each)
+        self._progress.note(f"{why}; the others go on")
+
+    def _hear(self, each: _Worker, kind: str, content: Any) -> None:
+        match kind:
+            case "item":
+                self._on_item(content)
+            case "advance":
+                self._progress.advance(*content)
+            case "note":
+                self._progress.note(content)
+            case "error" if isinstance(content, TransientDatabaseError):
+                # It found no connection when it began. What is being done already finds its own way out of that.
+                self._lose(each, content.message)
+            case "error":
+                each.is_busy = False
+                self._error = self._error or content
+                self._solo.end(Stop(content.message, content.exit_code))
+            case "swept":
+                each.is_busy = False
+                tally, stop = content
+                self._counted.add_all(tally)
+                if stop is not None:
+                    self._solo.end(stop)
+
+    def _tell_all(self, stop: Stop) -> None:
+        for each in self._workers:
+            self._tell(each, stop)
+
+    def _tell(self, each: _Worker, what: object) -> None:
+        with suppress(BrokenPipeError, OSError):
+            each.pipe.send(what)
+
+
+def shared_by_workers(plan: MigrationPlan) -> MigrationPlan:
+    """Gives the plan of each worker: what is allowed to all of them is shared."""
+    terms, count = plan.request.terms, plan.request.workers
+    if terms.max_rate is None or count == 1:
+        return plan
+    return replace(plan, request=replace(plan.request, terms=replace(terms, max_rate=terms.max_rate / count)))
+
+
+class _Listening(Progress):
+    """Passes on what is told, and listens to the workers at each batch."""
+
+    def __init__(self, inner: Progress, listen: Callable[[], None]) -> None:
+        self._inner = inner
+        self._listen = listen
+
+    def start(self, total: int | None, unit: str) -> None:
+        """Passed on."""
+        self._inner.start(total, unit)
+
+    def advance(self, n: int, bytes_: int = 0) -> None:
+        """Passed on; then it is the workers' turn."""
+        self._inner.advance(n, bytes_)
+        self._listen()
+
+    def note(self, text: str) -> None:
+        """Passed on."""
+        self._inner.note(text)
+
+    def finish(self) -> None:
+        """Passed on."""
+        self._inner.finish()
+
+
+@contextmanager
+def crew(settings: Settings, plan: MigrationPlan, state: State, solo: Solo, on_item: OnItem) -> Iterator[Crew]:
+    """Starts the workers of a plan beside this process; at the end of the block they are gone, whatever happened in it.
+
+    This process is one of those that the plan asks for: it is at work while the others start.
+    """
+    # A mapping that cannot be changed cannot be sent, either.
+    job = worker.Job(replace(settings, origins=dict(settings.origins)), plan, state)
+    with _without_interruption():
+        workers = [_start(job) for _ in range(plan.request.workers - 1)]
+    made = Crew(solo, workers, on_item)
+    try:
+        yield made
+    finally:
+        with _without_interruption():
+            made.end()
+
+
+def _start(job: worker.Job) -> _Worker:
+    # Spawned, for connections and threads do not survive a fork.
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=worker.main, args=(theirs, job), name="zenctx-worker", daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+@contextmanager
+def _without_interruption() -> Iterator[None]:
+    """Ctrl-C is for later, and for us alone: processes that are started within the block never hear of it."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # Not in the main thread, which alone is interrupted.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

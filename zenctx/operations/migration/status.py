@@ -1,0 +1,191 @@
+"""What a migration that is under way shows of itself elsewhere: its journal entry is kept up to date while it works."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+
+from zenctx.database import journal
+from zenctx.database.checks import has_table, require_zenctx_tables
+from zenctx.database.engine import Database
+from zenctx.database.errors import TransientDatabaseError
+from zenctx.database.journal import Operation
+from zenctx.database.schema import REVISION_TABLE
+from zenctx.database.sessions import Session
+from zenctx.operations.migration.request import MigrationPlan
+from zenctx.operations.progress import SILENT, Progress
+
+EVERY_SECONDS = 3.0
+_AT_WORK = ("converting", "looking again")
+_LATEST = 50
+"""Operations that are looked through for migrations that have not ended."""
+
+
+class Status(Progress):
+    """Passes on what it is told, and remembers it for those who look from elsewhere."""
+
+    def __init__(self, inner: Progress, plan: MigrationPlan) -> None:
+        self.is_watched = inner is not SILENT
+        self._inner = inner
+        self._plan = plan
+        self._started = monotonic()
+        self._total: int | None = None
+        self._sweep = self._rows = self._bytes = 0
+        self._note = ""
+
+    def start(self, total: int | None, unit: str) -> None:
+        """Another sweep begins."""
+        self._sweep += 1
+        self._rows = self._bytes = 0
+        self._total = total
+        self._started = monotonic()
+        self._inner.start(total, unit)
+
+    def advance(self, n: int, bytes_: int = 0) -> None:
+        """Counts."""
+        self._rows += n
+        self._bytes += bytes_
+        self._inner.advance(n, bytes_)
+
+    def note(self, text: str) -> None:
+        """Keeps the last one."""
+        if self._plan.request.workers > 1 and text.startswith(_AT_WORK):
+            text = f"{text}, {self._plan.request.workers} workers"
+        self._note = text
+        self._inner.note(text)
+
+    def finish(self) -> None:
+        """Passed on."""
+        self._inner.finish()
+
+    def counts(self) -> dict[str, object]:
+        """Gives how far this process and its workers have come in the sweep that is under way."""
+        return {
+            "direction": self._plan.request.direction,
+            "workers": self._plan.request.workers,
+            "sweep": self._sweep,
+            "rows": self._rows,
+            "total": self._total,
+            "bytes": self._bytes,
+            "seconds": round(monotonic() - self._started, 1),
+            "note": self._note,
+        }
+
+
+@contextmanager
+def on_record(database: Database, plan: MigrationPlan, status: Status) -> Iterator[None]:
+    """Writes the status down every few seconds within the block, over a session of its own.
+
+    Not in an SQLite file: whoever writes to it keeps the migration from writing, and from knowing that it is alone.
+    """
+    if database.dialect == "sqlite":
+        yield
+        return
+    over = Event()
+    with Session(database, {}) as session:
+
+        def write_down() -> None:
+            while not over.wait(EVERY_SECONDS):
+                _write_down(session, database, plan.operation_id, status.counts)
+
+        thread = Thread(target=write_down, name="zenctx-status", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def _write_down(
+    session: Session, database: Database, operation_id: str, counts: Callable[[], Mapping[str, object]]
+) -> None:
+    try:
+        with database.translated_errors():
+            journal.progress(session.connection, operation_id, counts())
+    except (TransientDatabaseError, RuntimeError):
+        # Whether anybody can read it is no reason to end the migration: the next time it is tried anew.
+        try:
+            session.reopen()
+        except TransientDatabaseError:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class StatusItem:
+    """One migration. `outcome` None: it has not ended; `updated_at`: its last sign of life."""
+
+    operation_id: str
+    who: str
+    outcome: str | None
+    started_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    sweep: int | None
+    rows: int | None
+    total: int | None
+    rows_per_second: float | None
+    workers: int | None
+    converted: int | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSummary:
+    """How many migrations have not ended."""
+
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """The migrations that have not ended; without any, the last one."""
+
+    exit_code: int
+    summary: StatusSummary
+    message: str
+    next_step: str | None
+    dry_run: bool = False
+    command: str = "migrate"
+
+
+def show_status(database: Database, on_item: Callable[[StatusItem], None]) -> StatusReport:
+    """Tells of the migrations that have not ended; without any, of the last one. Needs rights to read only."""
+    with database.connect() as connection:
+        if not has_table(connection, REVISION_TABLE):
+            return StatusReport(0, StatusSummary(0), "There was no migration yet", None)
+        require_zenctx_tables(connection)
+        found = journal.latest_of(connection, ["migrate"], limit=_LATEST)
+        connection.rollback()
+    running = [each for each in found if each.outcome is None]
+    for each in running or found[:1]:
+        on_item(_item(each))
+    if running:
+        what = "migration has" if len(running) == 1 else "migrations have"
+        step = "one without a sign of life for minutes has died: run the same command again to go on"
+        return StatusReport(0, StatusSummary(len(running)), f"{len(running)} {what} not ended", step)
+    message = "No migration is running; the last one is shown" if found else "There was no migration yet"
+    return StatusReport(0, StatusSummary(0), message, None)
+
+
+def _item(each: Operation) -> StatusItem:
+    counts: Mapping[str, Any] = each.counts
+    rows, seconds = counts.get("rows"), counts.get("seconds")
+    return StatusItem(
+        operation_id=each.id,
+        who=each.who,
+        outcome=each.outcome,
+        started_at=each.started_at,
+        updated_at=each.updated_at,
+        finished_at=each.finished_at,
+        sweep=counts.get("sweep", counts.get("sweeps")),
+        rows=rows,
+        total=counts.get("total"),
+        rows_per_second=round(rows / seconds, 1) if rows and seconds else None,
+        workers=counts.get("workers"),
+        converted=counts.get("converted"),
+        note=counts.get("note") or counts.get("stopped"),
+    )

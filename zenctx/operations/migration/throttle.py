@@ -1,0 +1,114 @@
+"""Whether the server can take more now: decided from what is seen of it, with the reason; not knowing is a no."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from zenctx.database.engine import Database
+from zenctx.database.errors import TransientDatabaseError
+from zenctx.database.pressure import Pressure, pressure
+from zenctx.database.sessions import Session
+
+GIB = 1024**3
+UNSEEN = (
+    "this role may not see how far replicas lag, whether a vacuum runs, and how old transactions are: "
+    "grant it pg_monitor, or watch them elsewhere"
+)
+_LOOK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From where on nothing more is written. Dead rows count where there are many, and as a share of the live ones."""
+
+    lag_seconds: float = 30.0
+    lag_bytes: int = GIB
+    slot_bytes: int = 8 * GIB
+    archive_bytes: int = 2 * GIB
+    dead_rows: int = 1_000_000
+    dead_share: float = 0.5
+    dead_share_under_vacuum: float = 0.2
+    oldest_seconds: float = 3600.0
+
+
+def too_much(seen: Pressure, limits: Limits) -> str | None:
+    """Gives the reason for which nothing should be written now; None: there is none."""
+    reasons = (_behind(seen, limits), _unarchived(seen, limits), _unvacuumed(seen, limits))
+    if found := next(filter(None, reasons), None):
+        return found
+    if seen.blocked:
+        return f"{seen.blocked} other {'session waits' if seen.blocked == 1 else 'sessions wait'} for a lock of ours"
+    return None
+
+
+def _behind(seen: Pressure, limits: Limits) -> str | None:
+    if seen.lag_seconds is not None and seen.lag_seconds > limits.lag_seconds:
+        return f"a replica is {seen.lag_seconds:,.0f} s behind (more than {limits.lag_seconds:,.0f} s)"
+    if seen.lag_bytes is not None and seen.lag_bytes > limits.lag_bytes:
+        return f"a replica is {_gib(seen.lag_bytes)} behind (more than {_gib(limits.lag_bytes)})"
+    if seen.slot_bytes is not None and seen.slot_bytes > limits.slot_bytes:
+        return f"a replication slot keeps {_gib(seen.slot_bytes)} of WAL (more than {_gib(limits.slot_bytes)})"
+    return None
+
+
+def _unarchived(seen: Pressure, limits: Limits) -> str | None:
+    if seen.archiver_fails:
+        return "the server fails to archive its WAL"
+    if seen.archive_bytes is not None and seen.archive_bytes > limits.archive_bytes:
+        return f"{_gib(seen.archive_bytes)} of WAL is not archived yet (more than {_gib(limits.archive_bytes)})"
+    return None
+
+
+def _unvacuumed(seen: Pressure, limits: Limits) -> str | None:
+    dead, live = seen.dead_rows or 0, max(seen.live_rows or 0, 1)
+    if dead < limits.dead_rows:
+        return None
+    if dead > limits.dead_share * live:
+        return f"workflow_runs has {dead:,} dead rows: it needs a vacuum"
+    if seen.vacuum_runs and dead > limits.dead_share_under_vacuum * live:
+        return f"a vacuum of workflow_runs is at work on {dead:,} dead rows"
+    if seen.oldest_seconds is not None and seen.oldest_seconds > limits.oldest_seconds:
+        return f"a transaction of {seen.oldest_seconds / 3600:,.1f} h keeps {dead:,} dead rows from being removed"
+    return None
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:,.1f} GiB"
+
+
+class Gauge:
+    """Looks at the server every two seconds, over a session of its own; a `Hold` of the brakes."""
+
+    def __init__(
+        self, database: Database, session: Session, limits: Limits, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._database = database
+        self._session = session
+        self._limits = limits
+        self._clock = clock
+        self._looked_at: float | None = None
+        self._reason: str | None = None
+
+    def __call__(self) -> str | None:
+        """Gives the reason for which nothing should be written now, not older than two seconds."""
+        now = self._clock()
+        if self._looked_at is None or now - self._looked_at >= _LOOK_SECONDS:
+            self._reason = self._look()
+            self._looked_at = self._clock()
+        return self._reason
+
+    def _look(self) -> str | None:
+        try:
+            with self._database.translated_errors():
+                return too_much(pressure(self._session.connection), self._limits)
+        except TransientDatabaseError as error:
+            return self._replaced(error)
+
+    def _replaced(self, error: TransientDatabaseError) -> str | None:
+        """Takes a new connection, and looks again by it; where neither succeeds that is reason enough."""
+        try:
+            self._session.reopen()
+            with self._database.translated_errors():
+                return too_much(pressure(self._session.connection), self._limits)
+        except TransientDatabaseError:
+            return f"the server cannot be asked how it is: {error.message}"
