@@ -103,6 +103,7 @@ class TestPrecedence:
         """Every setting can be set by its variable, which then is its origin."""
         values = {"db": "sqlite://", "file-group": "zenflow", "engine-dir": "/srv", "locator-root": "/app"}
         values["snapshots"] = "s3://bucket/prefix"
+        values["snapshot-keep"] = "last 7, within 30d"
         values["spring"] = str(cwd / "application.properties")
         (cwd / "application.properties").touch()
         for known in OPTIONS:

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.cli.console import RUN, Console, document_of, zenctx
-from tests.database.test_sqlite_errors import ordinary_user
 from tests.support.postgres import Server
+from tests.support.users import ordinary_user
 
 PASSWORD = "tr0ub4dor-and-three"
 READING = [["runs"], ["inspect", RUN], ["cat", RUN, "a"], ["verify"], ["migrate", "--check"], ["migrate", "--dry-run"]]

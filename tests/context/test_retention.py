@@ -207,7 +207,8 @@ def test_a_policy_on_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "last", "last -1", "last 0", "last 7 daily 3", "last 7,", "last 1, last 2", "tag x", "within soon", "7"]
+    "text",
+    ["", "last", "last -1", "last 0", "last 7 daily 3", "last 7,", "last 1, last 2", "tag x", "within soon", "7"],
 )
 def test_what_is_no_policy_is_refused(text: str) -> None:
     """Nor is one that would keep nothing but what has a tag."""

@@ -18,6 +18,8 @@ from zenctx.context.rules import EngineReads, FileStrategy, OnMissing, StorageRu
 from zenctx.context.runtime import RuntimeContext
 from zenctx.context.state import RuntimeState
 from zenctx.context.values import FileValue, RefValue, ReleasedError, ValueFile
+from zenctx.database import released, waiting
+from zenctx.database.engine import write_transaction
 from zenctx.database.errors import LostConnectionError
 from zenctx.database.locks import Lock, held
 from zenctx.database.saving import StoredContext
@@ -497,8 +499,32 @@ def test_a_run_may_be_named_in_capitals(postgres_shelf: Shelf) -> None:
     assert postgres_shelf.restored().active_loops == ("loop",)
 
 
-def test_a_save_waits_for_no_gc(shelf: Shelf) -> None:
+def test_a_save_waits_a_while_for_gc(shelf: Shelf) -> None:
+    """A clean-up that ends in time costs no caller a save."""
+    database, ends = shelf.world.database, threading.Event()
+
+    def clean() -> None:
+        with database.connect() as connection, held(database, connection, Lock.CONTENT, exclusive=True):
+            begun.set()
+            ends.wait(10)
+
+    begun = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        cleaning = pool.submit(clean)
+        assert begun.wait(10)
+        saving = pool.submit(shelf.save, key=1)
+        try:
+            with pytest.raises(TimeoutError):
+                saving.result(0.3)
+        finally:
+            ends.set()
+        cleaning.result(10)
+        saving.result(10)
+
+
+def test_a_save_does_not_wait_for_gc_without_end(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """What holds contexts and files alone is told of."""
+    monkeypatch.setattr(waiting, "SECONDS", 0.1)
     database = shelf.world.database
     with (
         database.connect() as connection,
@@ -510,6 +536,18 @@ def test_a_save_waits_for_no_gc(shelf: Shelf) -> None:
 
 
 # What fails
+
+
+def test_a_file_that_a_clean_up_released_says_so(shelf: Shelf) -> None:
+    """With the clean-up, and the reason that it had."""
+    shelf.save(key="l" * 3000)
+    (path,) = shelf.world.store.glob("*/*")
+    name = str(path.relative_to(shelf.world.store))
+    with shelf.world.database.connect() as connection, write_transaction(connection):
+        released.record(connection, "gc-1", shelf.run_id, "it ended", [released.ReleasedFile(name, "key", 1, 1)])
+    path.unlink()
+    with pytest.raises(ContextFailedError, match=r"is missing: gc gc-1 released it on .* \(it ended\)"):
+        shelf.restored()
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ class Run:
     names: list[str] = field(default_factory=list)
     has_row: bool = True
     pinned: bool = False
+    started: datetime | None = None
 
 
 class Life(RuleBasedStateMachine):
@@ -98,8 +99,9 @@ class Life(RuleBasedStateMachine):
     def start(self) -> None:
         """A run begins."""
         run_id = str(uuid4())
-        self.world.rows.add(None, run_id=run_id, status="RUNNING", started=self.cleaner.now(), ended=None)
-        self.runs[run_id] = Run()
+        started = self.cleaner.now()
+        self.world.rows.add(None, run_id=run_id, status="RUNNING", started=started, ended=None)
+        self.runs[run_id] = Run(started=started)
 
     @rule(pick=picks, count=st.integers(0, 2))
     def park(self, pick: int, count: int) -> None:
@@ -306,13 +308,20 @@ class Life(RuleBasedStateMachine):
                 assert path.read_bytes() == self.content["/".join(path.parts[-2:])]
 
     def is_needed(self, name: str) -> bool:
-        """Whether a file must be there: somebody names it who is not over, or it is pinned."""
+        """Whether a file must be there: somebody names it who is not over or may name it, or it is pinned."""
         directory = name.partition("/")[0]
         return any(
             (run.pinned and (directory == run_id or (run.has_row and name in run.names)))
             or (run.has_row and name in run.names and not self.is_over(run, name))
+            or (directory == run_id and self.is_executing(run))
             for run_id, run in self.runs.items()
         )
+
+    def is_executing(self, run: Run) -> bool:
+        """Whether a run goes on without a context: what it names is in the engine's memory."""
+        if run.started is None or not run.has_row or run.ended is not None or run.names:
+            return False
+        return self.cleaner.now() - run.started <= 30 * DAY
 
     def is_garbage(self, name: str) -> bool:
         """Whether a file must go: nobody needs it, and it is old enough."""

@@ -1,5 +1,6 @@
 """Objects of the repository: those that no snapshot needs go after a day, and no other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,77 @@ def test_another_repository_than_the_one_on_record_refuses(cleaner: Cleaner, rep
     with pytest.raises(RefusedError, match="is another one"):
         cleaner.collect()
     assert Path(repository.location).is_dir()
+
+
+def keeping(cleaner: Cleaner, monkeypatch: pytest.MonkeyPatch, rules: str) -> None:
+    """Set a policy for snapshots."""
+    given = replace(cleaner.world.settings, snapshot_keep=rules)
+    monkeypatch.setattr(type(cleaner.world), "settings", property(lambda _world: given))
+
+
+def test_the_policy_of_the_settings_forgets_snapshots(
+    cleaner: Cleaner, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dry run and a plan tell which; what they alone needed goes with the next clean-up."""
+    take(repository, cleaner, NEEDED)
+    cleaner.ahead = 2 * DAY
+    take(repository, cleaner, NEEDED + b"too")
+    newest, oldest = (info.snapshot_id for info in repository.snapshots())
+    keeping(cleaner, monkeypatch, "last 1")
+    rehearsed = cleaner.rehearse()
+    assert rehearsed.report.summary.by_class["snapshot"].files == 1
+    assert [item.path for item in rehearsed.items if item.category == "snapshot"] == [oldest]
+    assert len(repository.snapshots()) == 2
+    by_class = cleaner.collect().report.summary.by_class
+    assert (by_class["snapshot"].files, by_class["object"].files) == (1, 1)
+    assert [info.snapshot_id for info in repository.snapshots()] == [newest]
+    assert repository.has_object(sha256_checksum(NEEDED))
+    assert set(cleaner.collect().report.summary.by_class) == {"object"}
+    assert [entry.checksum for entry in repository.objects()] == [sha256_checksum(NEEDED + b"too")]
+
+
+def test_a_saved_plan_forgets_no_more_than_it_says(
+    cleaner: Cleaner, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot that the policy came to give up since stays."""
+    keeping(cleaner, monkeypatch, "last 1")
+    take(repository, cleaner, NEEDED)
+    cleaner.ahead = DAY
+    take(repository, cleaner, NEEDED)
+    plan = cleaner.world.folder / "gc.plan"
+    cleaner.rehearse(save_plan=plan)
+    cleaner.ahead = 2 * DAY
+    take(repository, cleaner, NEEDED)
+    _newest, middle, oldest = (info.snapshot_id for info in repository.snapshots())
+    cleaner.apply(plan)
+    left = [info.snapshot_id for info in repository.snapshots()]
+    assert middle in left
+    assert oldest not in left
+
+
+def test_nothing_is_forgotten_when_what_was_to_stay_is_gone(
+    cleaner: Cleaner, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The policy decides anew next time."""
+    keeping(cleaner, monkeypatch, "last 1")
+    take(repository, cleaner, NEEDED)
+    cleaner.ahead = DAY
+    take(repository, cleaner, NEEDED)
+
+    def meanwhile(_summary: object) -> bool:
+        with repository.lock_exclusive():
+            repository.remove(repository.snapshots()[0])
+        return True
+
+    cleaned = cleaner.collect(confirm=meanwhile)
+    assert "snapshot" not in cleaned.report.summary.by_class
+    assert len(repository.snapshots()) == 1
+
+
+def test_left_overs_of_killed_writers_go_from_the_repository(cleaner: Cleaner, repository: Repository) -> None:
+    """Nobody else is at work there meanwhile."""
+    left = Path(cleaner.world.settings.snapshots) / "zenctx-tmp-0123456789abcdef01234567"
+    left.write_bytes(b"half")
+    cleaner.collect()
+    assert not left.exists()
+    assert repository.has_object(sha256_checksum(UNNEEDED))

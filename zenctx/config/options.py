@@ -14,6 +14,7 @@ from zenctx.config.values import (
     parse_file_mode,
     parse_files,
     parse_group,
+    parse_keep,
     parse_locator_root,
     parse_path,
     parse_patterns,
@@ -207,6 +208,13 @@ SNAPSHOTS = Option(
     "The repository of snapshots.",
     parse_repository,
 )
+SNAPSHOT_KEEP = Option(
+    "snapshot-keep",
+    "not set",
+    "list of rules",
+    "Which snapshots gc keeps (last 7, daily 14, monthly 12, within 30d, tag x); it forgets the others.",
+    parse_keep,
+)
 REDACT_KEYS = Option(
     "redact-keys",
     "*password*, *passwd*, *passphrase*, *secret*, *credential*, *token, *api?key, *apikey, *access?key, *accesskey, "
@@ -248,5 +256,6 @@ OPTIONS: tuple[Option[object], ...] = (
     ORPHAN_CLEANUP_ENABLED,
     ORPHAN_CLEANUP_SCHEDULE,
     SNAPSHOTS,
+    SNAPSHOT_KEEP,
     REDACT_KEYS,
 )

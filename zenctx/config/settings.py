@@ -63,6 +63,7 @@ class Settings:
     orphan_cleanup_enabled: bool
     orphan_cleanup_schedule: str
     snapshots: str
+    snapshot_keep: str | None
     redact_keys: tuple[str, ...]
     origins: Mapping[str, str]
 
@@ -186,6 +187,7 @@ def _settings(values: _Values) -> Settings:
         orphan_cleanup_enabled=values[opt.ORPHAN_CLEANUP_ENABLED],
         orphan_cleanup_schedule=values[opt.ORPHAN_CLEANUP_SCHEDULE],
         snapshots=values.given(opt.SNAPSHOTS) or _default_repository(storage.path, persistent.path),
+        snapshot_keep=values.given(opt.SNAPSHOT_KEEP),
         redact_keys=values[opt.REDACT_KEYS],
         origins=values.origins(),
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from zenctx.config.urls import anchor_sqlite, mask_url, sqlite_path
+from zenctx.context.retention import parse_policy
 from zenctx.context.rules import KIB, MIB
-from zenctx.errors import SettingsError
+from zenctx.errors import SettingsError, UsageError
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -111,6 +112,16 @@ def size(*, most: int = MAX_BYTES) -> Callable[[Given], int]:
         return number
 
     return parse
+
+
+def parse_keep(given: Given) -> str:
+    """Takes rules that say which snapshots are kept, on one line; see `zenctx.context.retention.parse_policy`."""
+    text = parse_text(given)
+    try:
+        parse_policy(text, safety_days=0)
+    except UsageError as error:
+        raise given.must_be("rules that say which snapshots to keep", hint=f"{error.message}: {error.hint}") from None
+    return text
 
 
 def parse_days(given: Given) -> int:

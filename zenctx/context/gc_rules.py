@@ -36,6 +36,8 @@ class Category(StrEnum):
     """The directory of a run in which nothing is left."""
     TRASH = "trash"
     """What an earlier clean-up removed, past the time in which it can be brought back."""
+    SNAPSHOT = "snapshot"
+    """A snapshot that no rule of the settings keeps."""
     OBJECT = "object"
     """Bytes in the repository that no snapshot needs."""
 

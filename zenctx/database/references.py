@@ -5,7 +5,9 @@ what remains comes in pieces. On SQLite batches by rowid are read, so that no lo
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -167,14 +169,14 @@ def _postgresql_rows(connection: Connection, sources: Sources, since: str | None
     where = sql.SQL("" if since is None else "where age(xmin) <= age({}::xid)")
     query = _query(sql, sources, where if since is None else where.format(sql.Literal(since)), _SMALL)
     large: list[str] = []
-    with _driver(connection).cursor(name="zenctx_references") as cursor:
-        cursor.execute(query, binary=True)
-        while found := cursor.fetchmany(_ROWS):
-            for values in found:
-                if values[-1]:
-                    large.append(values[0])
-                else:
-                    yield _postgresql_row(values)
+    # COPY comes in one stream, while the server works on what follows.
+    with _driver(connection).cursor() as cursor, cursor.copy(sql.SQL(_COPY).format(query)) as copy:
+        copy.set_types(_TYPES)
+        for values in _read_ahead(copy.rows()):
+            if values[-1]:
+                large.append(values[0])
+            else:
+                yield _postgresql_row(values)
     # Large contexts one by one, so that memory is bounded. What was written to them since, others are told of.
     for run_id in large:
         one = sql.SQL("where id = {}::uuid").format(sql.Literal(run_id))
@@ -182,6 +184,15 @@ def _postgresql_rows(connection: Connection, sources: Sources, since: str | None
             values = cursor.execute(_query(sql, sources, one, None), binary=True).fetchone()
         if values is not None:
             yield _postgresql_row(values)
+
+
+def _read_ahead(rows: Iterator[Any]) -> Iterator[Any]:
+    """Yields rows; while one piece is looked at the next one is on its way. Row by row each side would wait a lot."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(lambda: list(islice(rows, _ROWS)))
+        while piece := coming.result():
+            coming = thread.submit(lambda: list(islice(rows, _ROWS)))
+            yield from piece
 
 
 def _query(sql: Any, sources: Sources, where: Any, limit: int | None) -> Any:
@@ -198,15 +209,14 @@ def _query(sql: Any, sources: Sources, where: Any, limit: int | None) -> Any:
 
 
 def _postgresql_row(values: Any) -> ReferenceRow:
-    run_id, status, start, end, shape, context, *rest, _ = values
-    content = None if context is None else context.encode()
-    return ReferenceRow(run_id, status, start, end, shape > 1, shape != 3, content, *rest)
+    run_id, status, start, end, shape, context, state_at, version, deleted_at, _ = values
+    return ReferenceRow(run_id, status, start, end, shape > 1, shape != 3, context, state_at, version, deleted_at)
 
 
 _POSTGRESQL = """
     select q.id, q.status, q.started, q.ended, q.shape,
-        case when q.names and q.bytes <= {limit} then q.t end, q.state_at, q.state_version, q.deleted,
-        q.names and q.bytes > {limit}
+        case when q.names and q.bytes <= {limit} then convert_to(q.t, 'UTF8') end,
+        q.state_at, q.state_version, q.deleted, q.names and q.bytes > {limit}
     from (
         select r.id::text as id, r.status::text as status, extract(epoch from r.started_at)::float8 * 1000 as started,
             extract(epoch from r.ended_at)::float8 * 1000 as ended,
@@ -218,6 +228,8 @@ _POSTGRESQL = """
             offset 0) r
         {joins}
         offset 0) q"""
+_COPY = "copy ({}) to stdout (format binary)"
+_TYPES = ("text", "text", "float8", "float8", "int4", "bytea", "float8", "int4", "float8", "bool")
 _SMALL, _NO_LIMIT = 32 * 1024, 2**31 - 1
 _STATE = {
     True: (

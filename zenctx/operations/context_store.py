@@ -19,12 +19,21 @@ from zenctx.context.rules import EngineReads, OnMissing, StorageRules
 from zenctx.context.runtime import RuntimeContext
 from zenctx.context.state import RuntimeState
 from zenctx.context.values import RefValue, ValueFile
-from zenctx.database import journal, locks, runtime_state
+from zenctx.database import journal, runtime_state
 from zenctx.database.checks import has_zenctx_tables, require_engine_tables, require_zenctx_tables
 from zenctx.database.engine import Connection, Database
 from zenctx.database.locks import Lock
 from zenctx.database.saving import StoredContext, read_stored, require_run_id, session_settings, whereabouts
-from zenctx.errors import DatabaseError, DataError, InvalidDescriptorError, SetupError, ZenctxError
+from zenctx.database.waiting import held_patiently
+from zenctx.errors import (
+    DamagedFileError,
+    DatabaseError,
+    DataError,
+    InvalidDescriptorError,
+    SetupError,
+    ZenctxError,
+)
+from zenctx.operations.collection.explain import explain_over_new_connection
 from zenctx.operations.context_save import Save, SavedContext
 from zenctx.operations.guards import require_persistence
 from zenctx.operations.live_files import LiveFiles, check_store, live_files
@@ -94,9 +103,9 @@ class ContextStore:
         It is saved as of one moment, whatever other threads do with it meanwhile. Raises NotFoundError for an unknown
         run, ContextFailedError naming every value that cannot be saved, and RefusedError where something was written
         and not flushed (`leave_out_pending` saves without it), or where the row holds a context that this one was not
-        restored from (`replace_changed` overwrites it): then nothing has changed. So it is after any other error, save
-        for one: when the connection is lost during the commit, the row holds the old context or the new one, and saving
-        again is in order.
+        restored from (`replace_changed` overwrites it), and LockedError where a clean-up moves files and does not end
+        within some seconds: then nothing has changed. So it is after any other error, save for one: when the connection
+        is lost during the commit, the row holds the old context or the new one, and saving again is in order.
         """
         with (
             self._noting_failures("save_context", run_id),
@@ -109,7 +118,7 @@ class ContextStore:
                 require_zenctx_tables(connection)
                 connection.rollback()
                 with (
-                    locks.held(self.database, connection, Lock.CONTENT, exclusive=False),
+                    held_patiently(self.database, connection, Lock.CONTENT, exclusive=False),
                     self.database.translated_errors(),
                 ):
                     save = Save(
@@ -186,13 +195,23 @@ class ContextStore:
     def _find_file(self, descriptor: RefValueDescriptor) -> ValueFile:
         locator = descriptor.locator or ""
         file = PersistentFile(self.live.locators, locator, descriptor.size, descriptor.checksum)
-        with file.open() as opened:
-            size = opened.seek(0, 2)
+        try:
+            with file.open() as opened:
+                size = opened.seek(0, 2)
+        except DamagedFileError as error:
+            raise self._explained(error, locator) from error
         if descriptor.size not in (UNKNOWN_SIZE, size):
             raise InvalidDescriptorError(
                 f"the file {locator!r} has {size} bytes, its descriptor says {descriptor.size}: it was altered"
             )
         return replace(file, size=size)
+
+    def _explained(self, error: DamagedFileError, locator: str) -> DamagedFileError:
+        """Gives the error with the clean-up that released the file, where that is on record."""
+        why = None
+        with suppress(ZenctxError):  # the error itself is what counts
+            why = explain_over_new_connection(self.database, self.live, locator)
+        return error if why is None else DamagedFileError(f"{error.message}: {why}", hint=error.hint)
 
     @contextmanager
     def _noting_failures(self, command: str, run_id: str) -> Iterator[None]:

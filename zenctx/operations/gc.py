@@ -112,13 +112,13 @@ def _execute(given: Given, ready: Prepared) -> GcReport:
         stack.enter_context(locks.held(given.database, connection, Lock.CONTENT, exclusive=True))
         if ready.live.store.exists():
             stack.enter_context(ready.live.store.lock_exclusive())
-        remove_object = stack.enter_context(snapshots.removing(ready.repository))
+        remover = stack.enter_context(snapshots.removing(ready.repository))
         gc_id = journal.begin(
             connection, _command(given.request), _arguments(given.request), clock=given.clocks.machine
         )
         executor = Executor(
             connection, ready.live, ready.trash, ready.reader, ready.moment, gc_id, given.on_item, given.progress,
-            remove_object,
+            remover,
         )  # fmt: skip
         try:
             with given.database.translated_errors():

@@ -71,10 +71,14 @@ class Mentions:
         usual = self._usual
         names = usual.findall(text) if usual is not None else []
         found: Mentioned = {}
-        if all(text.count(mark) == len(names) * each for mark, each in zip(marks, self._in_usual, strict=True)):
+        for mark, each in zip(marks, self._in_usual, strict=True):
+            if text.count(mark) != len(names) * each:
+                break
+        else:
             # As nearly always: locators as zenctx writes them, and nothing else.
             for directory, some in groupby(names, _FIRST):
-                found.setdefault(directory.decode(), set()).update([name.decode() for _, name in some])
+                joined = b"/".join([name for _, name in some]).decode()
+                found.setdefault(directory.decode(), set()).update(joined.split("/"))
             return found
         # Something else holds a mark: each of them is looked at.
         for mark in marks:

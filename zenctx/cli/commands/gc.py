@@ -80,6 +80,7 @@ _SETTINGS = [
     "locator-root",
     "trash-retention-days",
     "snapshots",
+    "snapshot-keep",
 ]
 _LIMIT = re.compile(r"([0-9]{1,12})(%?)|([0-9]{1,3}\.[0-9]{1,3})%")
 _AGE = re.compile(r"([0-9]{1,5})([hdw])")

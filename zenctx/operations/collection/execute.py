@@ -12,7 +12,7 @@ For each batch:
 5. The record says "trashed", or is taken back where a file stayed; then the rows are let go.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -27,6 +27,7 @@ from zenctx.operations.collection.plan import Plan, PlanItem
 from zenctx.operations.collection.planner import PERSISTENT, SNAPSHOTS, STORAGE_ROOT, OnItem
 from zenctx.operations.collection.report import Action, GcItem, Tally
 from zenctx.operations.collection.rows import RowReader, directories_of
+from zenctx.operations.collection.snapshots import Remover
 from zenctx.operations.live_files import LiveFiles
 from zenctx.operations.progress import Progress
 from zenctx.store.mentions import STORAGE
@@ -48,8 +49,8 @@ class Executor:
     gc_id: str
     on_item: OnItem
     progress: Progress
-    remove_object: Callable[[str], bool] | None = None
-    """Removes an object that is still not needed; None where objects stay."""
+    remover: Remover | None = None
+    """Removes what is not needed from the repository; None where all of it stays."""
     done: Tally = field(default_factory=Tally)
 
     def run(self, plan: Plan) -> Tally:
@@ -185,8 +186,8 @@ class Executor:
             match item.category:
                 case Category.TRASH:
                     self._purge(item)
-                case Category.OBJECT if self.remove_object is not None:
-                    self._remove_object(item)
+                case Category.SNAPSHOT | Category.OBJECT if self.remover is not None:
+                    self._remove_object(item, self.remover)
                 case Category.DIRECTORY:
                     if self.trash.remove_directory(item.path):
                         self._count(item)
@@ -206,11 +207,13 @@ class Executor:
         self.trash.purge(gc_id)
         self._count(item)
 
-    def _remove_object(self, item: PlanItem) -> None:
-        if self.remove_object is not None and self.remove_object(item.path):
+    def _remove_object(self, item: PlanItem, remover: Remover) -> None:
+        is_snapshot = item.category == Category.SNAPSHOT
+        why = remover.remove_snapshot(item.path) if is_snapshot else remover.remove_object(item.path)
+        if why is None:
             self._count(item)
         else:
-            self._tell(item, Action.SKIPPED, "a snapshot needs it now")
+            self._tell(item, Action.SKIPPED, why)
 
     def _count(self, item: PlanItem) -> None:
         self.done.add(item.category, item.bytes)

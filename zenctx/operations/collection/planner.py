@@ -27,11 +27,12 @@ from zenctx.database.engine import Connection
 from zenctx.operations.collection.plan import PlanItem, PlanWriter
 from zenctx.operations.collection.report import Action, GcItem, Tally
 from zenctx.operations.collection.rows import RowReader, Said
+from zenctx.operations.collection.shelf import Shelf
 from zenctx.operations.collection.spool import PARTS, Spool, part_of
 from zenctx.operations.live_files import LiveFiles
 from zenctx.operations.progress import Progress
 from zenctx.store.base import EntryKind, FileStat
-from zenctx.store.listing import list_directories, list_temporaries, stat_names
+from zenctx.store.listing import Directory, list_directories, list_temporaries, stat_names
 from zenctx.store.mentions import STORAGE
 from zenctx.store.names import run_directory
 from zenctx.store.trash import TRASH, Trash
@@ -48,12 +49,23 @@ OnItem = Callable[[GcItem], None]
 
 
 @dataclass(frozen=True, slots=True)
+class ForgottenSnapshot:
+    """A snapshot that no rule of the settings keeps: its id, bytes, when it was taken, and why it goes."""
+
+    snapshot_id: str
+    bytes: int
+    created_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectSource:
     """What there is in a repository, and what its manifests need: checksums with size and time, and checksums."""
 
     location: str
     objects: Callable[[], Iterator[tuple[str, int, float]]]
     needed: Callable[[], Iterator[str]]
+    forgotten: tuple[ForgottenSnapshot, ...] = ()
 
 
 @dataclass
@@ -88,6 +100,7 @@ class Planner:
     """What is on record of a released file."""
     still_names: Callable[[str, tuple[str, str]], bool] = lambda _run_id, _place: True
     tally: Tally = field(default_factory=Tally)
+    shelf: Shelf = field(default_factory=Shelf)
     _needed_trash: dict[str, str] = field(default_factory=dict)
     _wanted: dict[tuple[str, str], PlanItem] = field(default_factory=dict)
 
@@ -102,18 +115,30 @@ class Planner:
             self.progress.start(None, "files")
             self.progress.note("listing files")
             for directory in list_directories(self.live.store.root):
-                values = directory.values
-                self.tally.listed += len(values)
-                others = [(entry.name, entry.kind.value) for entry in directory.others]
-                self.spool.put(LISTED, directory.name, ["d", directory.name, values, others])
-                self.progress.advance(len(values))
+                self.tally.listed += len(directory.values)
+                self._take_directory(directory)
+                self.progress.advance(len(directory.values))
             self._list_trash()
         self._list_temporaries()
+
+    def _take_directory(self, directory: Directory) -> None:
+        name, values = directory.name, directory.values
+        # A saved plan wants to be told why each of its files stays, which takes a closer look.
+        is_plain = self.saved is None and not self.only_trash and not directory.others
+        if not is_plain or not self.shelf.put(name, values):
+            others = [(entry.name, entry.kind.value) for entry in directory.others]
+            self.spool.put(LISTED, name, ["d", name, values, others])
+
+    def _unshelve(self, directory: str) -> None:
+        values = self.shelf.take(directory)
+        if values is not None:
+            self.spool.put(LISTED, directory, ["d", directory, values, []])
 
     def _list_trash(self) -> None:
         for gc_id in self.trash.ids():
             for name, _ in self.trash.names(gc_id):
                 directory, slash, below = name.partition("/")
+                self._unshelve(directory)
                 self.spool.put(LISTED, directory if slash else "", ["x", directory, gc_id, below])
 
     def _list_temporaries(self) -> None:
@@ -123,6 +148,9 @@ class Planner:
 
     def list_objects(self, source: ObjectSource) -> None:
         """Writes down the objects of a repository, and then what its manifests need."""
+        for each in source.forgotten:
+            line = ["m", each.snapshot_id, each.bytes, milliseconds(each.created_at), each.reason]
+            self.spool.put(LISTED, each.snapshot_id, line)
         for checksum, size, mtime in source.objects():
             self.spool.put(LISTED, checksum, ["o", checksum, size, mtime])
         for checksum in source.needed():
@@ -133,6 +161,11 @@ class Planner:
         self.tally.noticed += 1
         reason = "this snapshot cannot be read, so every object of the repository stays"
         self.on_item(GcItem(Action.NOTICED, "snapshot", None, name, None, None, reason))
+
+    def notice_snapshots(self, reason: str) -> None:
+        """Tells why no snapshot is forgotten although the settings have a policy."""
+        self.tally.noticed += 1
+        self.on_item(GcItem(Action.NOTICED, "snapshot", None, "", None, None, reason))
 
     def read_rows(self, connection: Connection, reader: RowReader) -> None:
         """Writes down what the rows say. Files must have been listed before."""
@@ -148,6 +181,8 @@ class Planner:
         connection.rollback()
         self._take_all(reader.late(all_=True))
         self._take_all(reader.without_rows())
+        for directory, values in self.shelf.take_all():
+            self.spool.put(LISTED, directory, ["d", directory, values, []])
         if self.saved is not None:
             for item in self.saved:
                 self.spool.put(SAVED, _key_of(item), [getattr(item, name) for name in PlanItem.__slots__])
@@ -168,6 +203,10 @@ class Planner:
             if directory != own:
                 self.spool.put(SAID, directory, ["r", directory, False, said.run_id, *hold, False, list(names)])
         names = said.names.get(own, set())
+        if said.has_row and not is_over(hold, 0, self._now) and self.shelf.settle(own, names):
+            # All that lies there is needed, and all that is needed lies there, whatever other runs say.
+            self.tally.held += len(names)
+            return
         self.spool.put(SAID, own, ["r", own, said.has_row, said.run_id, *hold, said.holds_all, list(names)])
 
     def compare(self) -> None:
@@ -215,6 +254,9 @@ class Planner:
                 self._judge_temporaries(names, found.get(STORAGE, Found()))
             case ["x", str(directory), str(gc_id), str(name)]:
                 self._look_at_trashed(directory, gc_id, name, found.get(directory))
+            case ["m", str(snapshot_id), int(size), int(created), str(reason)] if not self.only_trash:
+                status = FileStat(size, created * _NANOSECONDS, created * _NANOSECONDS, 0)
+                self._settle(SNAPSHOTS, snapshot_id, None, status, Verdict(Category.SNAPSHOT, reason))
             case ["o", str(checksum), int(size), float(mtime) | int(mtime)] if not self.only_trash:
                 self._judge_object(checksum, size, float(mtime), needed=checksum in objects)
             case _:

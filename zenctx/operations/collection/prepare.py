@@ -115,6 +115,8 @@ def _make(planner: Planner, connection: Connection, reader: RowReader, repositor
     planner.list_files()
     for name in repository.damaged:
         planner.notice_snapshot(name)
+    if repository.no_policy is not None:
+        planner.notice_snapshots(repository.no_policy)
     source = repository.source()
     if source is not None:
         planner.list_objects(source)
@@ -149,7 +151,7 @@ class _Look:
         self.facts = store_facts(live, connection, has_records=sources.has_own_tables)
         wanted = given.request.snapshots and not given.request.only_trash
         self.repository_state = snapshots.look(
-            given.settings, connection, has_records=sources.has_own_tables, wanted=wanted
+            given.settings, connection, self._machine, has_records=sources.has_own_tables, wanted=wanted
         )
         connection.rollback()
 

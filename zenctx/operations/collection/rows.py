@@ -18,6 +18,8 @@ from zenctx.store.mentions import Mentioned, Mentions
 from zenctx.store.names import run_directory
 
 _AT_ONCE = 500
+_HOLDS_ALL = {RunClass.UNREADABLE, RunClass.PINNED, RunClass.EXECUTING}
+"""What an executing run names is in the engine's memory alone: its row has no context yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,7 @@ class RowReader:
             deleted_at=deleted_at,
         )
         hold = hold_of(facts, state_at, self.rules, self.now)
-        holds_all = hold.run_class in {RunClass.UNREADABLE, RunClass.PINNED}
-        return Said(row.run_id, hold, holds_all, names)
+        return Said(row.run_id, hold, hold.run_class in _HOLDS_ALL, names)
 
 
 def _is_object(row: ReferenceRow) -> bool:

@@ -1,14 +1,19 @@
 """The repository's side of a clean-up: which objects there are, which a manifest needs, and removing the others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from zenctx.config import Settings
+from zenctx.context.retention import parse_policy
 from zenctx.database.engine import Connection
 from zenctx.database.store_binding import BoundKind, bindings
 from zenctx.errors import NotFoundError, ZenctxError
-from zenctx.operations.collection.planner import ObjectSource
+from zenctx.operations import forget
+from zenctx.operations.collection.digests import DigestSet
+from zenctx.operations.collection.planner import ForgottenSnapshot, ObjectSource
+from zenctx.operations.forget import ForgetRequest
 from zenctx.operations.repository import open_repository
 from zenctx.snapshots.repository import Repository
 
@@ -25,6 +30,10 @@ class RepositoryState:
     problem: str | None = None
     damaged: tuple[str, ...] = ()
     seen: frozenset[str] = frozenset()
+    forgotten: tuple[ForgottenSnapshot, ...] = ()
+    """What the policy of the settings does not keep; what these need stays until a clean-up finds them gone."""
+    no_policy: str | None = None
+    """Why the policy of the settings is not applied, if so."""
 
     @property
     def repository_id(self) -> str | None:
@@ -45,10 +54,12 @@ class RepositoryState:
                 if info.snapshot_id in self.seen:
                     yield from (checksum for checksum, _ in repository.references(info))
 
-        return ObjectSource(repository.location, objects, needed)
+        return ObjectSource(repository.location, objects, needed, self.forgotten)
 
 
-def look(settings: Settings, connection: Connection, *, has_records: bool, wanted: bool) -> RepositoryState:
+def look(
+    settings: Settings, connection: Connection, now: datetime, *, has_records: bool, wanted: bool
+) -> RepositoryState:
     """Opens the repository of the settings, and compares it with those on record. Raises nothing but for settings."""
     if not wanted:
         return RepositoryState(None)
@@ -66,12 +77,57 @@ def look(settings: Settings, connection: Connection, *, has_records: bool, wante
     problem = None
     if others and len(others) == len(recorded):
         problem = f"{others[0].location} is on record, and {repository.location} is another one"
-    return RepositoryState(repository, problem, damaged, frozenset(info.snapshot_id for info in infos))
+    seen = frozenset(info.snapshot_id for info in infos)
+    if settings.snapshot_keep is None or problem is not None or damaged:
+        return RepositoryState(repository, problem, damaged, seen)
+    try:
+        forgotten = _forgotten(repository, settings.snapshot_keep, settings.trash_retention_days, now)
+    except ZenctxError as error:
+        return RepositoryState(repository, problem, damaged, seen, no_policy=f"no snapshot goes: {error.message}")
+    return RepositoryState(repository, problem, damaged, seen, forgotten)
+
+
+def _forgotten(repository: Repository, policy: str, safety_days: int, now: datetime) -> tuple[ForgottenSnapshot, ...]:
+    """Gives what a policy does not keep. Raises RefusedError where no complete snapshot would be left."""
+    request = ForgetRequest(policy=parse_policy(policy, safety_days=safety_days))
+    made = forget.plan(repository, request, now)
+    return tuple(
+        ForgottenSnapshot(item.snapshot_id, item.bytes or 0, item.created_at, f"by snapshot-keep: {item.reason}")
+        for item in made.items
+        if item.action is forget.Action.REMOVE and item.snapshot_id is not None and item.created_at is not None
+    )
+
+
+class Remover:
+    """Removes from a repository that is held alone; each method gives why it did not, or None."""
+
+    def __init__(self, repository: Repository, state: RepositoryState) -> None:
+        self._repository = repository
+        self._there = {info.snapshot_id: info for info in repository.snapshots()}
+        new = [info for snapshot_id, info in self._there.items() if snapshot_id not in state.seen]
+        self._needed = DigestSet(checksum for info in new for checksum, _ in repository.references(info))
+        forgotten = {each.snapshot_id for each in state.forgotten}
+        self._is_as_planned = state.seen - forgotten <= self._there.keys()
+
+    def remove_snapshot(self, snapshot_id: str) -> str | None:
+        """Removes a snapshot, if all that the policy keeps is still there."""
+        info = self._there.get(snapshot_id)
+        if info is None:
+            return "it is gone already"
+        if not self._is_as_planned:
+            return "a snapshot that was to be kept is gone meanwhile"
+        return None if self._repository.remove(info) else "it is gone already"
+
+    def remove_object(self, checksum: str) -> str | None:
+        """Removes an object, unless a snapshot that was taken since needs it."""
+        if checksum in self._needed or not self._repository.remove_object(checksum):
+            return "a snapshot needs it now"
+        return None
 
 
 @contextmanager
-def removing(state: RepositoryState) -> Iterator[Callable[[str], bool] | None]:
-    """Holds the repository alone; gives what removes an object, unless a snapshot that was taken since needs it."""
+def removing(state: RepositoryState) -> Iterator[Remover | None]:
+    """Holds the repository alone, and deletes what killed writers left in it; gives what removes from it."""
     repository = state.repository
     if repository is None or state.damaged:
         yield None
@@ -80,6 +136,5 @@ def removing(state: RepositoryState) -> Iterator[Callable[[str], bool] | None]:
         if repository.damaged():
             yield None
             return
-        new = [info for info in repository.snapshots() if info.snapshot_id not in state.seen]
-        needed = {checksum for info in new for checksum, _ in repository.references(info)}
-        yield lambda checksum: checksum not in needed and repository.remove_object(checksum)
+        repository.clean()
+        yield Remover(repository, state)

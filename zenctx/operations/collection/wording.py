@@ -26,6 +26,7 @@ _WORDS = {
     Category.APPLICATION: ("temporary file of the engine", "temporary files of the engine"),
     Category.DIRECTORY: ("empty directory", "empty directories"),
     Category.TRASH: ("file in the trash", "files in the trash"),
+    Category.SNAPSHOT: ("snapshot that no rule keeps", "snapshots that no rule keeps"),
     Category.OBJECT: ("unneeded object of the repository", "unneeded objects of the repository"),
 }
 
@@ -61,7 +62,7 @@ def collected(summary: GcSummary, tally: Tally) -> GcReport:
     return GcReport(False, code, summary, message, "\n".join(steps) or None)
 
 
-_FOR_GOOD = frozenset({Category.DIRECTORY, Category.TRASH, Category.OBJECT})
+_FOR_GOOD = frozenset({Category.DIRECTORY, Category.TRASH, Category.SNAPSHOT, Category.OBJECT})
 
 
 def _what(by_class: dict[str, Count]) -> str:

@@ -1,0 +1,38 @@
+"""The lists that a clean-up holds in memory are small, and bounded."""
+
+import hashlib
+
+from zenctx.operations.collection.digests import DigestSet
+from zenctx.operations.collection.shelf import Shelf
+
+
+def test_a_directory_is_settled_by_just_its_names() -> None:
+    """Neither by more nor by fewer; and once."""
+    shelf = Shelf()
+    assert shelf.put("run", ["a", "ä/b"])
+    assert not shelf.settle("run", {"a"})
+    assert not shelf.settle("run", {"a", "ä/b", "c"})
+    assert not shelf.settle("other", {"a", "ä/b"})
+    assert shelf.settle("run", {"ä/b", "a"})
+    assert not shelf.settle("run", {"ä/b", "a"})
+    assert list(shelf.take_all()) == []
+
+
+def test_what_has_no_room_is_not_taken() -> None:
+    """Nor is a directory without files; what was taken comes back whole."""
+    shelf = Shelf(most=450)
+    assert not shelf.put("empty", [])
+    assert shelf.put("one", ["a", "b"])
+    assert shelf.put("two", ["c"])
+    assert not shelf.put("three", ["d"])
+    assert shelf.take("two") == ["c"]
+    assert shelf.take("three") is None
+    assert list(shelf.take_all()) == [("one", ["a", "b"])]
+
+
+def test_checksums_are_found() -> None:
+    """Those that were given, in any number, and no other."""
+    digests = [f"sha256:{hashlib.sha256(str(number).encode()).hexdigest()}" for number in range(1000)]
+    found = DigestSet([*digests[:500], *digests[:10]])
+    assert [digest in found for digest in digests] == [number < 500 for number in range(1000)]
+    assert digests[0] not in DigestSet([])
