@@ -26,8 +26,8 @@ def test_reasons_stand_below_their_rows(sqlite_console: Console) -> None:
     shown = screen(sqlite_console, "verify")
     assert shown.exit_code == 4
     lines = [line for line in shown.lines if "Verifying" not in line]
-    assert f"warning   mixed    {RUN}  -       -" in lines
-    at = lines.index(f"warning   mixed    {RUN}  -       -")
+    assert f"warning   mixed    {RUN}  -    -            -" in lines
+    at = lines.index(f"warning   mixed    {RUN}  -    -            -")
     assert lines[at + 1 : at + 4] == [
         "  the entry 'a' is a descriptor, the entry 'b' is a plain value",
         f"  what to do: 'zenctx migrate --run {RUN}",

