@@ -123,7 +123,8 @@ def kill_again_and_again(shelter: Shelter, kills: int) -> None:
         for number in range(kills):
             made.spoil()
             process = made.start()
-            time.sleep(seconds * (number + chance.random()) / kills)
+            # The rows come last, and take long enough to be met only on a slow machine: some come after the end.
+            time.sleep(1.3 * seconds * (number + chance.random()) / kills)
             os.kill(process, signal.SIGKILL)
             made.end()
             counts.append(made.check())
@@ -137,8 +138,8 @@ def kill_again_and_again(shelter: Shelter, kills: int) -> None:
 
 
 def test_killed_at_any_moment_nothing_is_lost(shelter: Shelter) -> None:
-    """Killed ten times, then run once more."""
-    kill_again_and_again(shelter, 5)
+    """Killed some times, then run once more."""
+    kill_again_and_again(shelter, 8)
 
 
 @pytest.mark.soak
