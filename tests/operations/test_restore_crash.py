@@ -139,7 +139,7 @@ def kill_again_and_again(shelter: Shelter, kills: int) -> None:
 
 def test_killed_at_any_moment_nothing_is_lost(shelter: Shelter) -> None:
     """Killed some times, then run once more."""
-    kill_again_and_again(shelter, 8)
+    kill_again_and_again(shelter, 10)
 
 
 @pytest.mark.soak

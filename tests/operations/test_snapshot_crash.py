@@ -15,7 +15,7 @@ from tests.operations.taking import add_run, check_repository, content_of, conte
 from tests.operations.test_migrate_crash import CHECKOUT, heard, pipe
 from tests.operations.world import World
 
-RUNS, FILES, KILLS = 40, 3, 5
+RUNS, FILES, KILLS = 40, 3, 10
 
 
 class Snapshots:

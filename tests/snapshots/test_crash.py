@@ -52,7 +52,7 @@ def must_be_clean_afterwards(repository: Repository) -> None:
 def test_a_killed_writer_leaves_a_sound_repository(repository: Repository) -> None:
     """Killed at random moments: what was told is there, everything can be read, and the next one goes on."""
     told: set[str] = set()
-    for _ in range(5):
+    for _ in range(10):
         with start(repository, "loop") as child:
             assert child.stdout is not None
             told.add(child.stdout.readline().strip())

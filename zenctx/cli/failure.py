@@ -12,7 +12,7 @@ from zenctx.cli.terminal import mask_secrets, neutralise, neutralise_lines
 from zenctx.errors import ZenctxError
 
 INTERRUPTED = 130
-BROKEN_PIPE = 141
+BROKEN_PIPE = StdoutClosedError.exit_code
 
 
 @dataclass(frozen=True, slots=True)
