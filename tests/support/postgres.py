@@ -17,6 +17,8 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import URL, make_url
 
+from tests.support import shelved
+
 PASSWORD = "correct-horse"
 PATIENCE_SECONDS = 60.0
 
@@ -36,9 +38,9 @@ END_OTHER_CONNECTIONS = """
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()
 """
-DROP_EVERY_SCHEMA = """
+DROP_EVERY_SCHEMA = f"""
     select format('drop schema %I cascade', nspname) from pg_namespace
-    where nspname !~ '^pg_' and nspname <> 'information_schema'
+    where nspname !~ '^pg_' and nspname not in ('information_schema', '{shelved.SHELF}')
 """
 
 
@@ -210,13 +212,20 @@ class Database:
         self._connection = connection
 
     def clear(self) -> None:
-        """Remove all that earlier tests made, after ending the connections that they left open."""
-        run = self._connection.execute
-        run(END_OTHER_CONNECTIONS)
-        for (drop,) in run(DROP_EVERY_SCHEMA).fetchall():
-            run(drop.encode())
-        run("create schema public")
-        run("grant usage on schema public to public")
+        """Remove all that earlier tests made, after ending the connections that they left open.
+
+        Tables that are as `create_all_tables` made them are put aside for it, empty.
+        """
+        self._run(END_OTHER_CONNECTIONS)
+        shelved.shelve(self._run)
+        for (drop,) in self._run(DROP_EVERY_SCHEMA):
+            self._run(drop)
+        self._run("create schema public")
+        self._run("grant usage on schema public to public")
+
+    def _run(self, statement: str) -> list[tuple[str]]:
+        cursor = self._connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
 
 
 @contextmanager

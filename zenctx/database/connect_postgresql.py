@@ -4,10 +4,11 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, literal, select
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import PoolResetState, QueuePool
 
 from zenctx.database.errors import LostConnectionError
 
@@ -29,19 +30,27 @@ _SESSION_DEFAULTS = {
     "idle_in_transaction_session_timeout": str(_IDLE_MILLISECONDS),
 }
 
+_KEPT_SESSIONS = 2
+"""A new session costs ten times what an emptied one does, and most commands need one after the other."""
+
 _opening = threading.local()
 
 
 def create_postgresql_engine(url: URL, *, read_only: bool, application_name: str) -> Engine:
-    """Give an engine that connects anew each time: sessions carry settings and locks that no other may inherit."""
+    """Give an engine whose sessions begin as new ones: what an earlier block set or locked is gone (`_empty`)."""
     engine = create_engine(
         url.difference_update_query(["options"]),
-        poolclass=NullPool,
+        poolclass=QueuePool,
+        pool_size=_KEPT_SESSIONS,
+        max_overflow=-1,
+        pool_pre_ping=True,
+        pool_reset_on_return=None,
         connect_args=connect_arguments(url, read_only=read_only, application_name=application_name),
         hide_parameters=True,
         use_native_hstore=False,
     )
     event.listen(engine, "do_connect", _refuse_to_reconnect)
+    event.listen(engine, "reset", partial(_empty, engine.dialect.loaded_dbapi))
     return engine
 
 
@@ -86,6 +95,24 @@ def _options(url: URL, *, read_only: bool) -> str:
 
 def _flags(settings: Mapping[str, str]) -> str:
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def _empty(driver: Any, session: Any, _record: object, state: PoolResetState) -> None:
+    """Undo what is open, and drop the session's settings, advisory locks, temporary tables and prepared statements."""
+    if state.terminate_only:
+        return
+    status = driver.pq.TransactionStatus
+    if session.info.transaction_status in (status.ACTIVE, status.UNKNOWN):
+        session.close()  # a statement is under way that nobody waits for any more, or the server is gone
+        return
+    try:
+        session.rollback()
+        session.autocommit = True
+        session.execute("discard all")
+        session.autocommit = False
+    except driver.Error:
+        # Its end does all that; whoever would get it next finds it closed, and gets a new one.
+        session.close()
 
 
 def _refuse_to_reconnect(*_arguments: object) -> None:

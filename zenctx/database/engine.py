@@ -18,7 +18,7 @@ _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class Database:
-    """One database, `read_only` or not. A context manager; closing is for form: connections close themselves.
+    """One database, `read_only` or not. A context manager, whose end closes what was kept for the next `connect`.
 
     `dialect`, `description` (for messages, without secrets), `sqlite_path` (absolute; None on PostgreSQL), `engine`
     (SQLAlchemy's; connections come from `connect` alone).
@@ -63,7 +63,7 @@ class Database:
 
     @contextmanager
     def connect(self, settings: Mapping[str, str] = _NO_SETTINGS) -> Iterator[Connection]:
-        """Open a new connection for the block; errors of the database inside it arrive as ours.
+        """Open a connection for the block, new or as good as new; errors of the database inside it arrive as ours.
 
         `settings` hold for this connection: run-time parameters of PostgreSQL, pragmas of SQLite. A transaction that is
         still open at the end of the block is undone. A lost connection is not replaced: open a new one.
@@ -82,7 +82,7 @@ class Database:
         return translated_errors(self.description)
 
     def close(self) -> None:
-        """Let go of what the engine holds; connections are closed by their own blocks."""
+        """Close the connections that no block has open."""
         self.engine.dispose()
 
     def __enter__(self) -> Self:
