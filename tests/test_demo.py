@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.processes import environment
+from tests.support.warm import warm_zenctx
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,7 +59,10 @@ def _careless(tmp_path: Path) -> str:
 
 def test_the_demo_ends_with_the_same_contexts(tmp_path: Path) -> None:
     """All goes well, before and after are the same, nothing is left behind; the user's own settings play no part."""
-    done = _demo(tmp_path, f"{sys.executable} -m zenctx")
+    zenctx = tmp_path / "zenctx"
+    zenctx.write_text(f"#!/bin/sh\n{warm_zenctx()}\n")
+    zenctx.chmod(0o755)
+    done = _demo(tmp_path, str(zenctx))
 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert done.stdout.endswith("24 contexts compared: before and after are the same.\n")

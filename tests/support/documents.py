@@ -3,13 +3,13 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from tests.cli.processes import environment
+from tests.support.warm import warm_zenctx
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ class Shell:
         home = folder / "home"
         script = home / "bin" / "zenctx"
         script.parent.mkdir(parents=True)
-        script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m zenctx "$@"\n')
+        script.write_text(f"#!/bin/sh\n{warm_zenctx()}\n")
         script.chmod(0o755)
         path = f"{script.parent}{os.pathsep}{os.environ['PATH']}"
         inherited = environment(HOME=str(home), XDG_CONFIG_HOME=str(home), XDG_DATA_HOME=str(home), PATH=path)
