@@ -1,6 +1,8 @@
 """Fixtures of the database tests: the database of a URL, opened."""
 
+import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,21 @@ from zenctx.database.url import parse_database_url
 
 
 def opened(url: str, *, read_only: bool = False) -> Database:
-    """Open the database of a test's URL; an SQLite file is created first where it is not there."""
+    """Open the database of a test's URL; an SQLite file is created first where it is not there.
+
+    Of a database of PostgreSQL it is the same object each time, which remembers how statements are written: to find out
+    anew takes as long as to run them. Its connections are closed with each block.
+    """
     parsed = parse_database_url(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
-        Database.create_sqlite(Path(str(parsed.database))).close()
+    if parsed.get_backend_name() == "sqlite":
+        if not Path(str(parsed.database)).exists():
+            Database.create_sqlite(Path(str(parsed.database))).close()
+        return Database.open(url, read_only=read_only)
+    return _postgresql(url, read_only, os.environ.get("PGOPTIONS"))
+
+
+@cache
+def _postgresql(url: str, read_only: bool, _options: str | None) -> Database:
     return Database.open(url, read_only=read_only)
 
 

@@ -30,8 +30,8 @@ _SESSION_DEFAULTS = {
     "idle_in_transaction_session_timeout": str(_IDLE_MILLISECONDS),
 }
 
-_KEPT_SESSIONS = 2
-"""A new session costs ten times what an emptied one does, and most commands need one after the other."""
+_KEPT_SESSIONS = 5
+"""A new session costs ten times what an emptied one does, and a command needs several; it keeps what it had at once."""
 
 _opening = threading.local()
 

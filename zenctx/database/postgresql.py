@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from zenctx.database.errors import RejectedValueError, translated_errors
-from zenctx.database.packed_arrays import Ids, Texts, take_packed_arrays
 from zenctx.database.rows import (
     BatchLimits,
     ContextChange,
@@ -154,6 +153,9 @@ def write_batch(connection: Connection, changes: Sequence[ContextChange], descri
 
 
 def _update(connection: Connection, changes: Sequence[ContextChange], description: str) -> Written:
+    # Lazy: the driver takes a tenth of the start of a command, and one on SQLite does without.
+    from zenctx.database.packed_arrays import Ids, Texts, take_packed_arrays  # noqa: PLC0415
+
     arrays = (
         Ids(change.row.run_id for change in changes),
         Texts(change.row.version.encode() for change in changes),
