@@ -8,7 +8,7 @@ ARGS :=
 # Without byte code every start would compile zenctx anew, and the measured start-up times would not be those of a user.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check format bench soak lock clean
+.PHONY: help demo test check format docs bench soak lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##  */\1|/p' Makefile | awk -F'|' '{ printf "make %-8s%s\n", $$1, $$2 }'
@@ -16,7 +16,7 @@ help:  ## this list
 demo: .venv/.run  ## legacy contexts become descriptors and come back, in a temporary folder
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh $(ARGS)
 
-test: .venv/.dev  ## the tests, on SQLite and on a real PostgreSQL
+test: .venv/.dev .venv/.promtool .venv/.browser  ## the tests, on SQLite and on a real PostgreSQL
 	@$(BIN)/python -m pytest -n 2 -m "not soak" $(ARGS)
 
 check: .venv/.dev  ## format, lint, types, layers
@@ -28,6 +28,9 @@ check: .venv/.dev  ## format, lint, types, layers
 format: .venv/.dev  ## rewrites the code in its format, with the lint fixes that are safe
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: .venv/.dev  ## docs/cli.md and the messages of docs/troubleshooting.md, anew from the code
+	@$(BIN)/python -m tests.support.generated
 
 bench: .venv/.dev  ## side by side with what one would use instead, as ratios
 	@$(BIN)/python benchmarks/run.py $(ARGS)
@@ -61,6 +64,14 @@ endef
 .venv/.dev: requirements-dev.txt requirements.txt pyproject.toml | $(BIN)/python
 	$(call install,requirements-dev.txt)
 	@touch .venv/.run $@
+
+# Checks metrics and alert rules; where it cannot be had, the tests that need it say so.
+.venv/.promtool: | $(BIN)/python
+	@if tests/support/fetch_promtool.sh $(BIN); then touch $@; fi
+
+# Opens the page of `stats`; likewise.
+.venv/.browser: | $(BIN)/python
+	@if tests/support/fetch_browser.sh .venv/browser; then touch $@; fi
 
 $(BIN)/python:
 	@found=; for p in $(PYTHONS); do \

@@ -100,7 +100,7 @@ class Bench:
 
 def migrate_and_memory(rows: int, rounds: int) -> Iterator[Figure]:
     """Measures `migrate` against the statement, alternating; its memory; `--check`, `verify` and the way back."""
-    with _bench() as bench:
+    with running_bench() as bench:
         bench.load(sample.rows(rows))
         ours: list[Usage] = []
         theirs: list[float] = []
@@ -122,7 +122,7 @@ def workers(rows: int, rounds: int) -> Iterator[Figure]:
         (f"{rows:,} rows of 1.5 KB", sample.rows(rows)),
         (f"{rows // FEWER_WIDE:,} rows of 60 KB", sample.wide_rows(rows // FEWER_WIDE, 60_000)),
     ):
-        with _bench() as bench:
+        with running_bench() as bench:
             bench.load(sampled)
             yield from _with_workers(bench, kind, rounds)
 
@@ -145,7 +145,7 @@ def _with_workers(bench: Bench, kind: str, rounds: int) -> Iterator[Figure]:
 
 def large_values(rows: int, rounds: int) -> Iterator[Figure]:
     """Measures values of 2 MB that go to files against reading, hashing, writing and syncing the same bytes."""
-    with _bench() as bench:
+    with running_bench() as bench:
         bench.load(sample.large_rows(rows, 2_000_000))
         ours, theirs = [], []
         for number in range(rounds):
@@ -172,7 +172,8 @@ def _memory(rows: int, many: int, few: int) -> Figure:
 
 
 @contextmanager
-def _bench() -> Iterator[Bench]:
+def running_bench() -> Iterator[Bench]:
+    """Gives a bench on a server of its own, for the block."""
     bins = list(all_postgres_bins().values())
     if not bins:
         raise RuntimeError("there is no PostgreSQL to start: 'make bench' installs one")

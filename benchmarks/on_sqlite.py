@@ -21,7 +21,7 @@ def migrate_sqlite(rows: int, rounds: int) -> Iterator[Figure]:
     """Measures `migrate` against the script, alternating, each on its own copy of the file; then the rest."""
     with TemporaryDirectory(prefix="zenctx-bench-") as name:
         folder = Path(name)
-        _create(folder / "kept.db", rows)
+        create(folder / "kept.db", rows)
         _zenctx(folder, "kept.db", "db", "upgrade")
         ours, theirs = [], []
         for _ in range(rounds):
@@ -35,7 +35,8 @@ def migrate_sqlite(rows: int, rounds: int) -> Iterator[Figure]:
             yield Figure(case, seconds([_zenctx(folder, "ours.db", *arguments)]))
 
 
-def _create(path: Path, rows: int) -> None:
+def create(path: Path, rows: int) -> None:
+    """Makes a file with the engine's tables and so many runs."""
     with Database.create_sqlite(path) as database, database.connect() as connection, write_transaction(connection):
         create_engine_tables(connection)
     with sqlite3.connect(path) as plain:

@@ -7,11 +7,11 @@ make bench ARGS="sqlite start --rows 5000"    some cases, fewer rows
 import argparse
 from collections.abc import Callable, Iterator
 
-from benchmarks import at_start, on_diff, on_gc, on_library, on_postgresql, on_snapshots, on_sqlite
+from benchmarks import at_start, on_diff, on_gc, on_library, on_postgresql, on_snapshots, on_sqlite, on_stats
 from benchmarks.figures import Figure, table
 
 MORE = 4
-"""Workers are measured on so many times the rows: two of them are through with fewer before they are at speed."""
+"""Workers and counts are measured on so many times the rows: with fewer they are through before they are at speed."""
 LARGE_VALUES = 200
 LARGE_ROUNDS = 2
 
@@ -25,6 +25,7 @@ CASES: dict[str, Case] = {
     "verify": lambda given: on_snapshots.verifying(given.rounds),
     "diff": lambda given: on_diff.documents(given.rounds),
     "gc": lambda given: on_gc.rehearse(given.files, given.rounds),
+    "stats": lambda given: on_stats.counting(MORE * given.rows, given.rounds),
     "workers": lambda given: on_postgresql.workers(MORE * given.rows, given.rounds),
     "large": lambda _given: on_postgresql.large_values(LARGE_VALUES, LARGE_ROUNDS),
 }

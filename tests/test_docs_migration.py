@@ -3,32 +3,22 @@
 import re
 from pathlib import Path
 
-from typer.testing import CliRunner
+import pytest
 
-from tests.support.documents import ROOT, Shell, code_blocks
-from zenctx.cli.app import COMMANDS, app
+from tests.support.documents import ROOT, code_blocks
+from tests.support.guides import Reader, broken_links, console_differences, known_options
 from zenctx.config import OPTIONS
 
-GUIDE = (ROOT / "docs" / "migration.md").read_text()
+PATH = ROOT / "docs" / "migration.md"
+GUIDE = PATH.read_text()
 README = (ROOT / "README.md").read_text()
 STOP = "# Stop the engine."
 
 
-def test_the_commands_print_what_the_guide_shows(tmp_path: Path) -> None:
+def test_the_commands_print_what_the_guide_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each in its order, in one playground; lines that are shown appear in their order, `...` stands for others."""
-    shell = Shell.make(tmp_path)
-    seen = 0
-    for first, lines in code_blocks(GUIDE, "console"):
-        printed: list[str] = []
-        for number, line in enumerate(lines, start=first):
-            if line.startswith("$ "):
-                code, printed = shell.run(line.removeprefix("$ "))
-                assert code == 0, f"docs/migration.md:{number}: {line}:\n" + "\n".join(printed)
-            elif line != "...":
-                assert line in printed, f"docs/migration.md:{number} shows\n{line}\nbut there is\n" + "\n".join(printed)
-                printed = printed[printed.index(line) + 1 :]
-                seen += 1
-    assert seen > 8
+    assert list(console_differences(Reader.make(tmp_path, monkeypatch), "docs/migration.md", GUIDE)) == []
+    assert sum(line != "..." for _, lines in code_blocks(GUIDE, "console") for line in lines) > 16
 
 
 def _steps(document: str) -> list[str]:
@@ -45,20 +35,12 @@ def test_the_steps_are_those_of_the_readme() -> None:
 
 def test_every_option_and_setting_exists() -> None:
     """What the guide names is in the help, or among the settings."""
-    helps = [CliRunner().invoke(app, [*entry.words.split(), "--help"], prog_name="zenctx").output for entry in COMMANDS]
-    known = set(re.findall(r"--[a-z-]+", "".join(helps)))
-    assert set(re.findall(r"(?<=[ `])--[a-z-]+", GUIDE)) <= known
+    assert set(re.findall(r"(?<=[ `])--[a-z-]+", GUIDE)) <= known_options()
     named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", GUIDE))
     assert named <= {option.name for option in OPTIONS}
     assert named
 
 
 def test_every_link_leads_somewhere() -> None:
-    """To a file that is there, or a heading of the guide."""
-    headings = {
-        re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-")
-        for line in re.findall(r"^#+ (.*)$", GUIDE, re.MULTILINE)
-    }
-    for target in re.findall(r"\]\(([^):]+)\)", GUIDE):
-        assert target[1:] in headings if target.startswith("#") else (ROOT / "docs" / target).exists(), target
-    assert "docs/migration.md" in README
+    """To a file that is there, or a heading in it."""
+    assert broken_links(PATH) == []

@@ -91,10 +91,11 @@ def test_codes_that_a_command_gives_by_its_report_are_documented() -> None:
     """Where looking can end with 4 or converting with 3, the help of that command says so."""
     with_four = {words for words in (entry.words for entry in ENTRIES) if 4 in declared(words).exit_codes}
     assert with_four == {
-        "inspect", "cat", "diff", "verify", "migrate", "snapshot", "restore", "export", "import", "db current",
+        "inspect", "cat", "diff", "verify", "doctor", "audit", "migrate", "snapshot", "restore", "export", "import",
+        "db current",
     }  # fmt: skip
     with_three = {entry.words for entry in ENTRIES if 3 in declared(entry.words).exit_codes}
-    assert with_three == {"migrate", "snapshot", "snapshots", "forget", "restore", "gc"}
+    assert with_three == {"migrate", "snapshot", "snapshots", "forget", "restore", "gc", "audit", "scrub"}
     writing = {entry.words for entry in ENTRIES if 5 in declared(entry.words).exit_codes}
     assert {"migrate", "restore", "db upgrade", "db bind", "demo"} <= writing
 

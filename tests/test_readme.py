@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import zenctx
-from tests.support.documents import ROOT, Shell, code_blocks
+from tests.support.documents import ROOT, code_blocks
+from tests.support.guides import Reader, broken_links, known_options
 from zenctx import errors
-from zenctx.cli.app import COMMANDS, app
 from zenctx.cli.failure import BROKEN_PIPE, INTERRUPTED
 from zenctx.context.convert import wrap
 from zenctx.context.rawjson import split_object
@@ -61,12 +60,11 @@ def _difference(step: Step, printed: list[str]) -> str | None:
     return None
 
 
-def test_the_tour_is_what_a_reader_sees(tmp_path: Path) -> None:
+def test_the_tour_is_what_a_reader_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command of the tour, run in order in one playground, succeeds and prints what README.md shows."""
-    shell, complaints = Shell.make(tmp_path), []
+    reader, complaints = Reader.make(tmp_path, monkeypatch), []
     for step in STEPS:
-        code, printed = shell.run(step.command)
-        assert code == 0, f"README.md:{step.line}: `{step.command}` exits with {code}:\n" + "\n".join(printed)
+        printed = reader.must(step.command)
         complaints.append(_difference(step, printed))
     assert not any(complaints), "\n\n".join(filter(None, complaints))
 
@@ -122,21 +120,29 @@ def _codes_below(error: type[errors.ZenctxError]) -> set[int]:
 
 
 def test_every_option_exists() -> None:
-    """Each `--option` that README.md speaks of is in the help of a command."""
-    paths = [[], *(entry.words.split() for entry in COMMANDS)]
-    helps = [CliRunner().invoke(app, [*path, "--help"], prog_name="zenctx").output for path in paths]
-
-    assert set(re.findall(r"(?<=[ `])--[a-z-]+", README)) <= set(re.findall(r"--[a-z-]+", "".join(helps)))
+    """Each `--option` that README.md speaks of is one of a command."""
+    assert set(re.findall(r"(?<=[ `])--[a-z-]+", README)) <= known_options()
 
 
 def test_every_link_and_path_leads_somewhere() -> None:
     """The files that README.md links to or names are there."""
-    links = re.findall(r"\]\(([^):]+)\)", README)
     paths = re.findall(r"`((?:zenctx|migrations|tests|examples|docs)/[^` ]*)`", README)
 
-    assert [path for path in (*links, *paths) if not (ROOT / path).exists()] == []
-    assert links
+    assert broken_links(ROOT / "README.md") == []
+    assert [path for path in paths if not (ROOT / path).exists()] == []
     assert paths
+
+
+def test_every_guide_is_linked() -> None:
+    """Whoever looks for a guide finds it in README.md."""
+    guides = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+
+    assert guides <= set(re.findall(r"\]\(([^)#]+)", README))
+
+
+def test_it_stays_short() -> None:
+    """A newcomer reads it to its end."""
+    assert len(README.splitlines()) <= 120
 
 
 def test_the_names_of_the_library_exist() -> None:

@@ -8,6 +8,7 @@ ZenctxError                 1   unexpected
 │   ├── InvalidContextError     a context that cannot be read as a JSON object
 │   ├── InvalidDescriptorError  an entry that contradicts itself
 │   └── DamagedFileError        a file that is missing, short or altered
+│       └── AlteredFileError        one that is there, with another content
 ├── RefusedError            5   a guard said no; nothing was changed
 │   └── LocatorRefusedError     a locator that leaves the configured directories
 ├── NotFoundError          10   no such run, key, snapshot or store
@@ -73,6 +74,10 @@ class DamagedFileError(DataError):
     """A file that a descriptor names and that is missing, short or altered."""
 
     kind = "damaged_file"
+
+
+class AlteredFileError(DamagedFileError):
+    """A file whose size or checksum is not what its descriptor says."""
 
 
 class RefusedError(ZenctxError):

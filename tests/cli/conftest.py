@@ -1,11 +1,13 @@
 """Fixtures of the command line's tests: a folder without settings, and consoles for databases."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.cli.console import Console
+from tests.cli.eventful import Past, live
 from tests.database.conftest import opened
 from tests.support.engine_schema import create_engine_schema
 from tests.support.rows import Rows
@@ -17,6 +19,10 @@ from zenctx.database.engine import write_transaction
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory of a user who has set nothing."""
+    return _folder(tmp_path, monkeypatch)
+
+
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     work.mkdir()
@@ -33,6 +39,17 @@ def _console(url: str, folder: Path) -> Iterator[Console]:
             create_engine_schema(connection)
         revisions.upgrade(database)
         yield Console(url, folder, Rows(database))
+
+
+@pytest.fixture(scope="session")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
+    """The metrics of an SQLite database on which much has happened, with those of its commands."""
+    place = tmp_path_factory.mktemp("past")
+    with (
+        pytest.MonkeyPatch.context() as monkeypatch,
+        contextmanager(_console)(f"sqlite:///{place}/zenctx.db", _folder(place, monkeypatch)) as console,
+    ):
+        return live(console, place / "zenctx.prom")
 
 
 @pytest.fixture

@@ -2,9 +2,13 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from typer import Typer
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from tests.support.rows import Rows
@@ -35,9 +39,21 @@ def missing_file(name: str = "gone.json") -> dict[str, object]:
     return descriptor(type_="FILE", locator=locator, size=5, inlineValue=None)
 
 
+class Runner(CliRunner):
+    """Calls the same application each time: to build it takes as long as most of its commands."""
+
+    def invoke(self, app: Typer, *arguments: Any, **named: Any) -> Result:
+        """Calls it as the runner of Typer does."""
+        with patch("typer.testing._get_command", _built):
+            return super().invoke(app, *arguments, **named)
+
+
+_built = cache(get_command)
+
+
 def zenctx(*arguments: str, env: dict[str, str] | None = None) -> Result:
     """Runs the command line in this process, off a terminal."""
-    return CliRunner().invoke(app, list(arguments), env=env, prog_name="zenctx")
+    return Runner().invoke(app, list(arguments), env=env, prog_name="zenctx")
 
 
 def document_of(result: Result) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.samples import RunReport, RunSummary
 from zenctx.cli.columns import text
-from zenctx.cli.excerpt import Excerpt
+from zenctx.cli.excerpt import Excerpt, OnTrouble
 from zenctx.cli.streams import Stdout
 from zenctx.cli.text import TextOutput
 
@@ -45,3 +45,17 @@ def test_nothing_is_said_where_nothing_is_left_out(
 ) -> None:
     """Rows and message alone."""
     assert len(shown(capsys, most, kinds)) == 1 + len(kinds) + 2
+
+
+@pytest.mark.parametrize(("exit_code", "lines"), [(0, []), (3, ["NAME", "a0", "b2"])])
+def test_silence_ends_where_there_is_trouble(
+    capsys: pytest.CaptureFixture[str], exit_code: int, lines: list[str]
+) -> None:
+    """From cron nothing is told of what went well; of what did not, the first of each kind."""
+    output = TextOutput(Stdout(), quiet=True, colour=False)
+    output.begin([text("name", "name")])
+    rows = OnTrouble(output, 1, lambda item: getattr(item, "kind"))  # noqa: B009 - items have no common type
+    for number, kind in enumerate("aab"):
+        rows.add(Item(f"{kind}{number}", kind))
+    assert rows.finish(RunReport(RunSummary(0, 0), "Done.", exit_code)) == exit_code
+    assert capsys.readouterr().out.splitlines()[:3] == lines

@@ -53,6 +53,21 @@ def test_a_dry_run_shows_what_would_be_done_and_why(repository: Repository) -> N
     assert len(repository.snapshots()) == 4
 
 
+def test_quiet_is_silent_where_snapshots_go(repository: Repository) -> None:
+    """As from cron; a dry run shows what was asked for all the same, and JSON is JSON. What is damaged is named."""
+    dry = zenctx("forget", "--keep-last", "3", "--dry-run", "--quiet").stdout
+    assert [line.split()[0] for line in dry.splitlines()] == ["ACTION", "keep", "keep", "keep", "remove"]
+    assert len(document_of(zenctx("forget", "--keep-last", "3", "--json", "--quiet"))["items"]) == 4
+    done = zenctx("forget", "--keep-last", "2", "--quiet")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+    assert len(repository.snapshots()) == 2
+    (path, _) = sorted(Path(repository.location, "snapshots").iterdir())
+    path.chmod(0o600)
+    path.write_bytes(b"")
+    damaged = zenctx("forget", "--keep-last", "1", "--quiet")
+    assert (damaged.exit_code, [line.split()[0] for line in damaged.stdout.splitlines()]) == (0, ["ACTION", "keep"])
+
+
 def test_what_is_removed_is_told(repository: Repository) -> None:
     """With the same items as the dry run; without a terminal nobody is asked."""
     dry = document_of(zenctx("forget", "--keep-last", "2", "--dry-run", "--json"))

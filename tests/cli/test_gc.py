@@ -125,8 +125,8 @@ def test_a_terminal_is_asked(filled: Console) -> None:
     """With what would go; --yes asks nothing."""
     where = {"ZENCTX_DB": filled.url, "PYTHONPATH": str(Path(__file__).parents[2])}
     asked = run_in_terminal(100, [*ZENCTX, "gc"], env=where, typed=b"n\n")
-    assert (asked.exit_code, len(values(filled))) == (0, 2)
-    assert "Nothing was changed" in asked.plain
+    assert (asked.exit_code, len(values(filled))) == (5, 2)
+    assert "Not confirmed, and so nothing was done" in asked.plain
     assert "Remove 1 finished (1 B) from" in asked.plain
     done = run_in_terminal(100, [*ZENCTX, "gc", "--yes"], env=where)
     assert (done.exit_code, len(values(filled))) == (0, 1)

@@ -11,7 +11,18 @@ from tests.support.rows import compact
 FIELDS = {"run_id", "form", "action", "reason", "files", "bytes"}
 SUMMARY = {
     *("direction", "operation_id", "converted", "files", "file_bytes", "waiting", "left", "quarantined", "changed"),
-    *("regressions", "sweeps", "complete", "stopped", "unseen", "engine_alive", "engine", "census", "estimate"),
+    *(
+        "newly_quarantined",
+        "regressions",
+        "sweeps",
+        "complete",
+        "stopped",
+        "unseen",
+        "engine_alive",
+        "engine",
+        "census",
+        "estimate",
+    ),
 }
 CENSUS = {"total", "null", "empty", "legacy", "descriptors", "mixed", "ambiguous", "invalid"}
 MIXED = compact({"a": descriptor(), "b": 5})

@@ -128,20 +128,34 @@ def test_ctrl_c_is_130(arguments: list[str]) -> None:
         assert (document["exit_code"], document["error"]["kind"]) == (130, "interrupted")
 
 
-def test_ctrl_c_while_the_program_starts_is_130_without_a_traceback() -> None:
-    """Before there is a command there is nothing to say."""
-    script = """
+@pytest.mark.parametrize("within", ["raise KeyboardInterrupt", "exec('raise KeyboardInterrupt')"])
+def test_ctrl_c_while_the_program_starts_is_130_without_a_traceback(within: str) -> None:
+    """Before there is a command there is nothing to say; nor does it end by a signal where a text was executed."""
+    script = f"""
 import sys
 from zenctx.cli.main import main
 class Impatient:
     def find_spec(self, name, path=None, target=None):
         if name == "typer":
-            raise KeyboardInterrupt
+            {within}
 sys.meta_path.insert(0, Impatient())
 main()
 """
     done = run("-c", script)
     assert (done.exit_code, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_after_the_command_has_ended_changes_its_code_no_more() -> None:
+    """While the interpreter stops, which takes longer than some commands do."""
+    script = """
+import atexit, os, signal, sys
+from zenctx.cli.main import main
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+sys.argv = ["zenctx", "--help"]
+main()
+"""
+    done = run("-c", script)
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from tests.support.rows import compact
 CHECKOUT = str(Path(__file__).parents[2])
 SUMMARY = {
     *("snapshot_id", "created_at", "repository", "complete", "tags", "selection", "runs", "context_bytes", "files"),
-    *("file_bytes", "copied", "copied_bytes", "unchanged", "missing", "altered", "refused", "unreadable", "zombies"),
-    "journal",
+    *("file_bytes", "copied", "copied_bytes", "unchanged", "repaired", "missing", "altered", "refused", "unreadable"),
+    *("zombies", "journal"),
 }
 ITEM = {"run_id", "key", "action", "form", "run_class", "bytes", "path", "reason"}
 

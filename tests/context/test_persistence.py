@@ -225,7 +225,9 @@ def test_what_is_missing_may_be_stood_in_for(on_missing: OnMissing, expected: di
     """It is named all the same."""
     context = RuntimeContext.from_descriptors(lost(), Cupboard().find, on_missing=on_missing)
     assert {key: context.get(key) for key in context} == expected
-    assert context.missing == tuple(Failure(key, Stage.RESTORATION, "the file is missing") for key in ("json", "raw"))
+    assert context.missing == tuple(
+        Failure(key, Stage.RESTORATION, "the file is missing", "damaged_file") for key in ("json", "raw")
+    )
     assert context.counters.snapshot().failures == {"restoration": 2}
 
 

@@ -1,5 +1,6 @@
 """Fixtures of the database tests: the database of a URL, opened."""
 
+import atexit
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -16,8 +17,8 @@ from zenctx.database.url import parse_database_url
 def opened(url: str, *, read_only: bool = False) -> Database:
     """Open the database of a test's URL; an SQLite file is created first where it is not there.
 
-    Of a database of PostgreSQL it is the same object each time, which remembers how statements are written: to find out
-    anew takes as long as to run them. Its connections are closed with each block.
+    Of a database of PostgreSQL it is the same object each time, whose sessions are kept: new ones, and to find out how
+    statements are written, take longer than what most tests do with them.
     """
     parsed = parse_database_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -27,9 +28,18 @@ def opened(url: str, *, read_only: bool = False) -> Database:
     return _postgresql(url, read_only, os.environ.get("PGOPTIONS"))
 
 
+class _Kept(Database):
+    """A database that other tests use, too."""
+
+    def close(self) -> None:
+        """Keep the sessions that nobody uses: they are empty."""
+
+
 @cache
 def _postgresql(url: str, read_only: bool, _options: str | None) -> Database:
-    return Database.open(url, read_only=read_only)
+    database = _Kept.open(url, read_only=read_only)
+    atexit.register(database.engine.dispose)
+    return database
 
 
 @pytest.fixture

@@ -60,6 +60,20 @@ def test_any_living_node_is_enough(quartz: Rows) -> None:
     assert "alive" in liveness(quartz).reason
 
 
+@pytest.mark.parametrize("last", ["yesterday", b"\xff", float("inf")])
+def test_a_check_in_that_cannot_be_read_counts_as_one_just_now(sqlite_rows: Rows, last: object) -> None:
+    """SQLite keeps anything in a column of numbers: neither that nor what is no moment stops anybody who asks."""
+    with sqlite_rows.database.connect() as connection, write_transaction(connection):
+        create_quartz_tables(connection)
+    insert = "insert into qrtz_scheduler_state values ('zenflow', 'node-1', :last, :interval)"
+    sqlite_rows.execute(insert, last=last, interval=INTERVAL)
+    found = liveness(sqlite_rows)
+    assert found.alive
+    assert "node-1" in found.reason
+    sqlite_rows.execute("update qrtz_scheduler_state set last_checkin_time = 0, checkin_interval = 'often'")
+    assert liveness(sqlite_rows).alive
+
+
 def test_without_the_table_postgresql_counts_as_alive(rows: Rows) -> None:
     """And an SQLite file does not."""
     assert liveness(rows).alive is not rows.is_sqlite

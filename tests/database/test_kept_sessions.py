@@ -1,6 +1,7 @@
 """A session of PostgreSQL that is kept for the next block begins as a new one does."""
 
 import time
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -13,6 +14,13 @@ from zenctx.database.locks import Lock
 from zenctx.errors import DatabaseError
 
 BACKEND = "select pg_backend_pid()"
+
+
+@pytest.fixture
+def postgresql(postgres_url: str) -> Iterator[Database]:
+    """Give a database that has no session yet."""
+    with Database.open(postgres_url, read_only=False) as database:
+        yield database
 
 
 def ask(connection: Connection, statement: str) -> object:

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from tests.operations.world import make_world
 from zenctx.database import references
 from zenctx.database.engine import Database
-from zenctx.database.references import Sources
+from zenctx.database.reference_rows import Sources
 
 SOURCES = Sources(("mark",))
 COUNT = 520

@@ -1,17 +1,22 @@
 """Writing runs back: only over what was seen, all of a run or nothing, each refusal by itself."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
+from tests.database.conftest import opened
 from tests.support.rows import Rows
+from tests.support.tables import create_all_tables
 from zenctx.database import runs
 from zenctx.database.engine import Connection, Database
 from zenctx.database.planned import Link
-from zenctx.database.restoring import RunWrite, RunWriter, SeenRun, at_work, existing_workflows, read_links, read_states
+from zenctx.database.restoring import RunWriter, at_work, existing_workflows, read_links, read_states
 from zenctx.database.rows import Selection
-from zenctx.database.run_columns import read_columns
+from zenctx.database.run_columns import FittedRow, read_columns
+from zenctx.database.run_writes import RunWrite, SeenRun
+from zenctx.database.trial import Trial
 from zenctx.database.whole_rows import StoredState
 from zenctx.errors import DataError
 
@@ -83,11 +88,58 @@ def test_each_refusal_is_found_and_the_rest_is_written(rows: Rows) -> None:
     """A reference to nothing, a missing value; the reason names no value."""
     with rows.database.connect() as connection:
         good = [inserted(rows, connection) for _ in range(5)]
-        bad = [inserted(rows, connection, workflow_id=str(uuid4())), inserted(rows, connection, status=None)]
+        empty = inserted(rows, connection)
+        empty = replace(empty, columns=FittedRow({**empty.columns.values, "status": None}))
+        bad = [inserted(rows, connection, workflow_id=str(uuid4())), empty]
         outcome = writer(rows.database, connection).write([*good[:2], bad[0], *good[2:], bad[1]])
     assert sorted(outcome.written) == sorted(write.run_id for write in good)
     assert {refusal.run_id for refusal in outcome.refused} == {write.run_id for write in bad}
     assert all("does not take" in refusal.reason for refusal in outcome.refused)
+
+
+def test_of_rows_that_are_inserted_together_those_that_conflict_are_named(rows: Rows) -> None:
+    """They are there in another way, by whatever the table holds to be unique; the others are written."""
+    rows.execute("create unique index only_once on workflow_runs (error)")
+    with rows.database.connect() as connection:
+        first, again, other = (inserted(rows, connection, error=error) for error in ("e", "e", "f"))
+        outcome = writer(rows.database, connection).write([first, again, other])
+    assert (sorted(outcome.written), outcome.changed) == (sorted([first.run_id, other.run_id]), [again.run_id])
+    assert {str(run_id) for (run_id,) in rows.fetch("select id from workflow_runs")} == set(outcome.written)
+
+
+def test_a_trial_says_what_the_writer_would_say(rows: Rows) -> None:
+    """The same runs, for the same reasons, and nothing is written; what the database takes is not named."""
+    with rows.database.connect() as connection:
+        writes = [inserted(rows, connection) for _ in range(4)]
+        odd = [replace(writes[0], run_id=str(uuid4()), context=b'"\xff"'),
+               replace(writes[1], run_id=str(uuid4()), context=b'{"a": "\\u0000"}')]  # fmt: skip
+        odd = [replace(each, columns=FittedRow({**each.columns.values, "id": each.run_id})) for each in odd]
+        status = inserted(rows, connection, status="HALTED")
+        trial = Trial(rows.database, connection, read_columns(connection))
+        refused = trial.refusals([*writes, odd[0], status, odd[1]])
+        assert rows.fetch("select count(*) from workflow_runs") == [(0,)]
+        assert dict(writer(rows.database, connection).write([*writes, *odd, status]).refused) == refused
+    assert len(refused) == (0 if rows.is_sqlite else 3)
+    assert [reason for reason in refused.values() if "column status" in reason or rows.is_sqlite] == (
+        [] if rows.is_sqlite else [refused[status.run_id]]
+    )
+
+
+def test_a_text_that_is_too_long_for_a_column_is_not_cut(postgres_url: str) -> None:
+    """A cast to `varchar(3)` would cut it in silence: the row is refused, by the table too."""
+    with opened(postgres_url) as database:
+        create_all_tables(database)
+        rows = Rows(database)
+        rows.execute("alter table workflow_runs alter column error type varchar(3)")
+        with database.connect() as connection:
+            kept = inserted(rows, connection, error="abc")
+            with pytest.raises(DataError, match="column error takes 3 characters"):
+                inserted(rows, connection, error="abcd")
+            longer = replace(kept, run_id=str(uuid4()))
+            longer = replace(longer, columns=FittedRow({**kept.columns.values, "id": longer.run_id, "error": "abcd"}))
+            outcome = writer(database, connection).write([kept, longer])
+        assert (outcome.written, [refusal.run_id for refusal in outcome.refused]) == ([kept.run_id], [longer.run_id])
+        assert rows.fetch("select error from workflow_runs") == [("abc",)]
 
 
 def test_links_are_made_where_both_ends_are_there_and_none_was(rows: Rows) -> None:
@@ -109,6 +161,10 @@ def test_a_value_that_is_no_text_fits_no_column(rows: Rows) -> None:
             columns.fit({"error": "\ud800"}, {})
         with pytest.raises(DataError, match="column error"):
             columns.fit({"error": "no digits"}, {"error": "integer" if rows.is_sqlite else "blob"})
+        with pytest.raises(DataError, match="column status is empty"):
+            columns.fit({"workflow_id": "w", "status": None}, {})
+        with pytest.raises(DataError, match="no column workflow_id"):
+            columns.fit({"status": "ERROR"}, {})
         assert columns.without_place({"status": "x", "note": "y", "none": None}) == ["note"]
 
 

@@ -1,10 +1,12 @@
 """Reading and writing runs, alike on both databases."""
 
 from collections.abc import Sequence
+from functools import partial
 from secrets import token_hex
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import event
 
 from tests.support.rows import Rows, compact
 from zenctx.database import runs
@@ -132,6 +134,23 @@ def test_runs_are_read_in_the_order_asked_for(rows: Rows) -> None:
         pieces = list(runs.read_in_order(rows.database, connection, asked))
     assert [row.run_id for piece in pieces for row in piece] == ids
     assert list(runs.read_in_order(rows.database, connection, [])) == []
+
+
+def test_what_has_been_read_is_not_read_again(rows: Rows) -> None:
+    """Runs that are gone cost no more than one look each, and none where all are gone."""
+    ids, gone = rows.add_all(["{}"] * 3), [str(uuid4()) for _ in range(40)]
+    asked: list[str] = []
+    with rows.database.connect() as connection:
+        note = partial(lambda seen, *execution: seen.append(execution[2]), asked)
+        event.listen(rows.database.engine, "before_cursor_execute", note)
+        try:
+            assert list(runs.read_in_order(rows.database, connection, gone)) == []
+            assert len(asked) <= 3
+            found = runs.read_in_order(rows.database, connection, [*gone, *ids])
+            assert [row.run_id for piece in found for row in piece] == ids
+            assert len(asked) <= 50
+        finally:
+            event.remove(rows.database.engine, "before_cursor_execute", note)
 
 
 def test_only_unchanged_rows_are_written(rows: Rows) -> None:

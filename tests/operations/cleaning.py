@@ -11,8 +11,9 @@ from uuid import uuid4
 from tests.operations.world import World
 from tests.support.rows import compact
 from zenctx.operations import gc as operation
+from zenctx.operations.collection.clocks import Clocks
 from zenctx.operations.collection.report import GcItem, GcReport, LogItem, UndoReport
-from zenctx.operations.collection.request import Clocks, GcRequest, Limit
+from zenctx.operations.collection.request import GcRequest, Limit
 from zenctx.operations.gc import Given
 from zenctx.operations.live_files import bind_store, live_files
 from zenctx.operations.progress import SILENT

@@ -62,3 +62,10 @@ def shelter(world: World) -> Shelter:
     """Give snapshots on either database; texts of more than 500 characters go to files."""
     world.options = {"memory-threshold-bytes": "1000"}
     return Shelter(world)
+
+
+@pytest.fixture
+def sqlite_shelter(sqlite_world: World) -> Shelter:
+    """Give the same on SQLite."""
+    sqlite_world.options = {"memory-threshold-bytes": "1000"}
+    return Shelter(sqlite_world)

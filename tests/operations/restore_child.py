@@ -17,12 +17,14 @@ from zenctx.config import load_settings
 from zenctx.database.engine import Database
 from zenctx.errors import LockedError, ZenctxError
 from zenctx.operations.restore import restore
+from zenctx.operations.restoring import work
 from zenctx.operations.restoring.request import RestoreRequest
 
 
 def run(url: str, folder: Path, options: dict[str, str], reference: str) -> None:
     """Restore once; wait for the server to notice that an earlier process was killed."""
     settings = load_settings({"db": url, **options}, config_file=None, environ={}, cwd=folder)
+    work.MAX_WRITES = 10  # many transactions, so that it is killed between two of them, too
     with Database.open(url, read_only=False) as database:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:

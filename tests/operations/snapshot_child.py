@@ -2,16 +2,15 @@
 
 python -m tests.operations.snapshot_child URL FOLDER OPTIONS    (OPTIONS: settings as JSON)
 
-Says "ready", then takes a snapshot of all runs for each line that it reads, in a process of its own: it says the number
-of that process and at once reads the next line; an empty one lets it wait for all of them, and say how each ended.
+It takes a snapshot of all runs for each line that it serves; see `tests.operations.forked`.
 """
 
 import json
-import os
 import sys
+from functools import partial
 from pathlib import Path
 
-from tests.operations.child import say
+from tests.operations.forked import serve
 from tests.operations.taking import request
 from zenctx.config import load_settings
 from zenctx.database.engine import Database
@@ -19,7 +18,7 @@ from zenctx.errors import ZenctxError
 from zenctx.operations.snapshot import snapshot
 
 
-def run(url: str, folder: Path, options: dict[str, str]) -> int:
+def run(url: str, folder: Path, options: dict[str, str], _line: str) -> int:
     """Take a snapshot; give its exit code."""
     settings = load_settings({"db": url, **options}, config_file=None, environ={}, cwd=folder)
     with Database.open(url, read_only=False) as database:
@@ -30,20 +29,8 @@ def run(url: str, folder: Path, options: dict[str, str]) -> int:
 
 
 def main(url: str, folder: str, options: str) -> None:
-    """Start a snapshot for each line that is not empty."""
-    say("ready\n")
-    children: list[int] = []
-    for line in sys.stdin:
-        if line.strip():
-            child = os.fork()
-            if child == 0:
-                os._exit(run(url, Path(folder), json.loads(options)))
-            children.append(child)
-            say(f"{child}\n")
-        else:
-            ends = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-            children.clear()
-            say(f"{json.dumps(ends)}\n")
+    """Take snapshots."""
+    serve(partial(run, url, Path(folder), json.loads(options)))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import io
 import os
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -159,11 +160,13 @@ def test_a_flipped_bit_anywhere_leaves_nothing(sqlite_world: World) -> None:
     add_run(sqlite_world, {"small": b"small"})
     take(sqlite_world)
     _, archive = exported(sqlite_world)
+    sqlite_world.options["snapshots"] = str(sqlite_world.folder / "elsewhere")
+    settings, request = sqlite_world.settings, importing.ImportRequest("an archive")
     for place in range(0, len(archive), 3):
         flipped = bytearray(archive)
         flipped[place] ^= 1 << place % 8
         with pytest.raises(ZenctxError):
-            taken_in(sqlite_world, bytes(flipped))
+            importing.import_archive(settings, request, Memory(bytes(flipped)))
     for more in (b"x", archive):
         with pytest.raises(DamagedFileError):
             taken_in(sqlite_world, archive + more)
@@ -202,6 +205,14 @@ def test_an_archive_of_a_newer_zenctx_is_refused(sqlite_world: World) -> None:
         taken_in(sqlite_world, future)
 
 
+CHEAPLY_SEALED = (
+    "YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHNjcnlwdCBzS0pZVEhsbldQNzlaNkswTWxhb0VBIDEKTll6VFMrbXVnWXpnSlhYRjJVZitkdGozWGRaMXp4"
+    "WE9mTWR1T2RHaGVBQQotLS0gMGREUTVsdzYxdjA3MjQ4VVBkUDFNOG5SYXFkRmZTVmhRN25EV2o2eml6OApDIQMCa1mqiLP9cZu3pLCM6ungwcl4/TXA"
+    "AjOx+f8g3ls38ohpkNq6bTs="
+)
+"""No archive, but encrypted by the passphrase `correct horse` with so little work that it can be tried often."""
+
+
 @pytest.mark.parametrize("way", ["key", "passphrase"])
 def test_an_encrypted_archive_comes_back_with_its_key_alone(sqlite_world: World, way: str) -> None:
     """Not without one, not with another, and nothing of it is readable or stays."""
@@ -221,10 +232,14 @@ def test_an_encrypted_archive_comes_back_with_its_key_alone(sqlite_world: World,
 
     with pytest.raises(RefusedError, match="is encrypted"):
         taken_in(sqlite_world, archive)
-    flipped = archive[:-20] + bytes([archive[-20] ^ 1]) + archive[-19:]
-    for content, path in ((archive, wrong), (flipped, key), (archive[:-1], key), (archive[:-40], key)):
+    sealed = archive if way == "key" else b64decode(CHEAPLY_SEALED)
+    flipped = sealed[:-20] + bytes([sealed[-20] ^ 1]) + sealed[-19:]
+    for content, path in ((sealed, wrong), (flipped, key), (sealed[:-1], key), (sealed[:-40], key)):
         with pytest.raises(DamagedFileError, match="cannot be decrypted"):
             taken_in(sqlite_world, content, **opened(path))
+    if way == "passphrase":  # which opens it: so it was for its bytes that the others were refused
+        with pytest.raises(DamagedFileError, match="no archive"):
+            taken_in(sqlite_world, sealed, **opened(key))
     assert not (sqlite_world.folder / "elsewhere").exists()
     assert taken_in(sqlite_world, archive, **opened(key)).summary.snapshot_id == info.snapshot_id
     check_repository(sqlite_world)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.operations.comparing import Made, add_snapshot, repository_of
 from tests.operations.world import World
+from tests.snapshots.samples import HEADER
 from zenctx.config import Settings, load_settings
 from zenctx.context.retention import Policy, parse_duration
 from zenctx.database import journal
@@ -165,11 +166,14 @@ def test_snapshots_of_single_runs_do_not_displace_each_other(repository: Reposit
 
 
 @pytest.mark.parametrize("runs", [(RUN,), (RUN, OTHER)])
-def test_the_words_of_a_selection_say_whether_runs_were_named(runs: tuple[str, ...]) -> None:
-    """As `snapshot` writes them."""
-    assert operation.is_of_named_runs(SnapshotRequest(Selection(run_ids=runs)).describe())
-    assert not operation.is_of_named_runs(SnapshotRequest(resumable=True).describe())
-    assert not operation.is_of_named_runs(SnapshotRequest(Selection(statuses=("ERROR",))).describe())
+def test_whether_runs_were_named_is_written_down_or_said_in_words(runs: tuple[str, ...]) -> None:
+    """Manifests of old have no number of them, but the words that `snapshot` wrote."""
+    header = replace(HEADER, named_runs=None)
+    named, others = SnapshotRequest(Selection(run_ids=runs)), SnapshotRequest(Selection(statuses=("ERROR",)))
+    for request, is_named in ((named, True), (others, False), (SnapshotRequest(resumable=True), False)):
+        assert operation.is_of_named_runs(replace(header, selection=request.describe())) is is_named
+    assert operation.is_of_named_runs(replace(header, selection="all runs", named_runs=len(runs)))
+    assert not operation.is_of_named_runs(replace(header, selection="1 named run", named_runs=0))
 
 
 def damage(repository: Repository, info: SnapshotInfo) -> None:

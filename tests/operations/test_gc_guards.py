@@ -21,7 +21,8 @@ from zenctx.database.locks import Lock
 from zenctx.database.schema import REVISIONS
 from zenctx.errors import DamagedFileError, DatabaseError, LockedError, NotFoundError, RefusedError, UsageError
 from zenctx.operations import gc as operation
-from zenctx.operations.collection.request import Clocks, Limit
+from zenctx.operations.collection.clocks import Clocks
+from zenctx.operations.collection.request import Limit
 from zenctx.operations.db import bind_directory
 
 ROLE = f"zenctx_test_gc_{os.getpid()}"

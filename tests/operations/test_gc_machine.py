@@ -4,13 +4,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -25,17 +25,21 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import text
 
 from tests.database.conftest import opened
 from tests.operations.cleaning import DAY, Cleaner, Crash, crashing
 from tests.operations.restorations import Shelter
-from tests.operations.world import World, make_world
-from tests.support.rows import compact
+from tests.operations.world import World
+from tests.support.rows import Rows, compact
+from tests.support.tables import create_all_tables
 from zenctx.config import Settings
 from zenctx.context.rules import OnMissing
 from zenctx.database import journal, released
+from zenctx.database.engine import Connection, Database, write_transaction
 from zenctx.errors import NotFoundError, RefusedError
 from zenctx.operations import gc as operation
+from zenctx.store.names import MARKER
 
 HOUR = timedelta(hours=1)
 RETENTION, GRACE, TRASH_DAYS = 30 * DAY, 24 * HOUR, 7 * DAY
@@ -46,7 +50,6 @@ TABLES = (
     "zenctx_pin",
     "zenctx_operation",
     "zenctx_released_file",
-    "zenctx_store",
     "zenctx_runtime_state",
 )
 STEPS = ("rename", "rmdir", "mkdir", "unlink", "link", "fsync")
@@ -70,14 +73,13 @@ class Run:
 class Life(RuleBasedStateMachine):
     """Runs, their files, a clock that moves, clean-ups at any moment, and a process that may stop after any step."""
 
-    world: ClassVar[World]
+    world: ClassVar["SteadyWorld"]
 
     @initialize()
     def begin(self) -> None:
         """An empty store, and one run that keeps the database from looking like the wrong one."""
-        for table in TABLES:
-            self.world.rows.execute(f"delete from {table}")
-        shutil.rmtree(self.world.store, ignore_errors=True)
+        self.world.rows.clear()
+        self.world.empty_store()
         shutil.rmtree(self.world.settings.snapshots, ignore_errors=True)
         self.shelter = Shelter(self.world)
         self.snapshots: dict[str, dict[str, list[bytes]]] = {}
@@ -390,8 +392,45 @@ class Life(RuleBasedStateMachine):
         rows.execute(statement, status=run.status, ended=ended, id=run_id)
 
 
+class SteadyRows(Rows):
+    """Runs that are written over one connection, which stays open: a new one each time costs more than the rest."""
+
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self.connection = connection
+        super().__init__(database)
+
+    def execute(self, statement: str, **parameters: object) -> None:
+        """Runs a statement in a transaction of its own."""
+        with write_transaction(self.connection):
+            self.connection.execute(text(statement), parameters)
+
+    def fetch(self, query: str, **parameters: object) -> Sequence[Any]:
+        """Runs a query; gives all its rows."""
+        found = self.connection.execute(text(query), parameters).all()
+        self.connection.rollback()
+        return found
+
+    def clear(self) -> None:
+        """Deletes all that an example may have left."""
+        with write_transaction(self.connection):
+            for table in TABLES:
+                self.connection.execute(text(f"delete from {table}"))
+            self.connection.execute(text("delete from zenctx_store where kind <> 'store'"))
+
+
+@dataclass
 class SteadyWorld(World):
     """A world whose settings stay what they are: they are asked for very often."""
+
+    rows: SteadyRows
+
+    def empty_store(self) -> None:
+        """Deletes what an example left; the directory stays that of the database."""
+        for path in self.store.glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != MARKER:
+                path.unlink()
 
     @cached_property
     def settings(self) -> Settings:
@@ -405,14 +444,15 @@ class SteadyWorld(World):
 
 
 @contextmanager
-def world_of(url: str) -> Iterator[World]:
+def world_of(url: str) -> Iterator[SteadyWorld]:
     """Give a world for all examples, on a disk that is quick to sync where there is one."""
     quick = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - nothing stays there
     with tempfile.TemporaryDirectory(dir=quick) as folder:
         where = f"sqlite:///{folder}/zenctx.db" if url.startswith("sqlite") else url
         with opened(where) as database:
-            made = make_world(database, Path(folder))
-            yield SteadyWorld(made.database, made.folder, made.rows)
+            create_all_tables(database)
+            with database.connect() as connection:
+                yield SteadyWorld(database, Path(folder), SteadyRows(database, connection))
 
 
 def explore(url: str, examples: int, steps: int) -> None:

@@ -1,5 +1,6 @@
 """Objects of the repository: those that no snapshot needs go after a day, and no other."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pytest
 from tests.operations.cleaning import DAY, Cleaner
 from tests.operations.world import World
 from zenctx.context.descriptor import sha256_checksum
+from zenctx.context.retention import Verdict
 from zenctx.errors import RefusedError
+from zenctx.operations import forget
 from zenctx.operations.repository import bind_repository, open_repository
-from zenctx.snapshots.model import SnapshotFile, SnapshotHeader, SnapshotRun
+from zenctx.snapshots.model import SnapshotFile, SnapshotHeader, SnapshotInfo, SnapshotRun
 from zenctx.snapshots.repository import Repository
 
 NEEDED, UNNEEDED = b"needed" * 100, b"unneeded" * 100
@@ -75,6 +78,30 @@ def test_a_snapshot_that_was_taken_meanwhile_keeps_its_objects(cleaner: Cleaner,
     assert repository.has_object(sha256_checksum(UNNEEDED))
 
 
+def test_a_snapshot_that_goes_while_it_is_read_needs_nothing(
+    cleaner: Cleaner, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless it comes back before anything is removed, as from an archive."""
+    take(repository, cleaner, NEEDED)
+    cleaner.ahead = 2 * DAY
+    (manifest,) = Path(cleaner.world.settings.snapshots).glob("snapshots/*")
+    content, read = manifest.read_bytes(), Repository.references
+
+    def references(each: Repository, info: SnapshotInfo) -> Iterator[tuple[str, int]]:
+        manifest.unlink(missing_ok=True)
+        return read(each, info)
+
+    def come_back(_summary: object) -> bool:
+        monkeypatch.setattr(Repository, "references", read)
+        manifest.write_bytes(content)
+        return True
+
+    monkeypatch.setattr(Repository, "references", references)
+    cleaned = cleaner.collect(confirm=come_back)
+    assert (cleaned.report.summary.by_class["object"].files, len(cleaned.paths("skipped"))) == (1, 1)
+    assert repository.has_object(sha256_checksum(NEEDED))
+
+
 def test_a_damaged_snapshot_keeps_every_object(cleaner: Cleaner, repository: Repository) -> None:
     """Nobody can say what it needs."""
     take(repository, cleaner, NEEDED)
@@ -117,7 +144,7 @@ def keeping(cleaner: Cleaner, monkeypatch: pytest.MonkeyPatch, rules: str) -> No
 def test_the_policy_of_the_settings_forgets_snapshots(
     cleaner: Cleaner, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dry run and a plan tell which; what they alone needed goes with the next clean-up."""
+    """A dry run and a plan tell which; what they alone needed goes with them."""
     take(repository, cleaner, NEEDED)
     cleaner.ahead = 2 * DAY
     take(repository, cleaner, NEEDED + b"too")
@@ -128,10 +155,8 @@ def test_the_policy_of_the_settings_forgets_snapshots(
     assert [item.path for item in rehearsed.items if item.category == "snapshot"] == [oldest]
     assert len(repository.snapshots()) == 2
     by_class = cleaner.collect().report.summary.by_class
-    assert (by_class["snapshot"].files, by_class["object"].files) == (1, 1)
+    assert (by_class["snapshot"].files, by_class["object"].files) == (1, 2)
     assert [info.snapshot_id for info in repository.snapshots()] == [newest]
-    assert repository.has_object(sha256_checksum(NEEDED))
-    assert set(cleaner.collect().report.summary.by_class) == {"object"}
     assert [entry.checksum for entry in repository.objects()] == [sha256_checksum(NEEDED + b"too")]
 
 
@@ -152,6 +177,43 @@ def test_a_saved_plan_forgets_no_more_than_it_says(
     left = [info.snapshot_id for info in repository.snapshots()]
     assert middle in left
     assert oldest not in left
+
+
+def test_a_snapshot_that_stays_after_all_keeps_its_objects(
+    cleaner: Cleaner, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan has them, and nobody removed the snapshot that needs them."""
+    keeping(cleaner, monkeypatch, "last 1")
+    take(repository, cleaner, NEEDED)
+    cleaner.ahead = 2 * DAY
+    take(repository, cleaner, NEEDED + b"too")
+    oldest = repository.snapshots()[1]
+    monkeypatch.setattr(Repository, "remove", lambda _repository, info: info.snapshot_id != oldest.snapshot_id)
+    cleaned = cleaner.collect()
+    assert cleaned.report.summary.by_class["object"].files == 1
+    assert "a snapshot needs it now" in cleaned.reasons("skipped")
+    assert repository.has_object(sha256_checksum(NEEDED))
+
+
+def test_a_policy_that_leaves_no_snapshot_is_refused(
+    cleaner: Cleaner, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever made it so: nothing goes at all, unless that is what is asked for."""
+    keeping(cleaner, monkeypatch, "last 1")
+    none = "no rule keeps it"
+    monkeypatch.setattr(
+        forget, "decide", lambda found, *_: [Verdict(each.snapshot_id, kept=False, reasons=(none,)) for each in found]
+    )
+    take(repository, cleaner, NEEDED)
+    cleaner.ahead = 2 * DAY
+    assert cleaner.rehearse().report.exit_code == 5
+    with pytest.raises(RefusedError, match="by snapshot-keep no complete snapshot would be left") as caught:
+        cleaner.collect()
+    assert "--unsafe-remove-all-snapshots" in str(caught.value.hint)
+    assert len(list(repository.objects())) == 2
+    assert "snapshot" not in cleaner.collect(snapshots=False).report.summary.by_class
+    assert cleaner.collect(remove_all_snapshots=True).report.summary.by_class["snapshot"].files == 1
+    assert (list(repository.snapshots()), list(repository.objects())) == ([], [])
 
 
 def test_nothing_is_forgotten_when_what_was_to_stay_is_gone(

@@ -22,6 +22,7 @@ from zenctx.operations import gc as operation
 from zenctx.operations.collection.report import GcItem
 from zenctx.operations.collection.request import GcRequest
 from zenctx.operations.gc import Given
+from zenctx.operations.live_files import live_files
 
 SECONDS = 30.0
 FILES, OF_A_RUN = 1_000_000, 10
@@ -119,16 +120,19 @@ def test_a_million_files(sqlite_url: str, tmp_path: Path) -> None:
         world = make_world(database, tmp_path)
         cleaner = Cleaner(world)
         then = time.time() - 60 * 24 * 60 * 60
+        # Asked for once: there are a million of them.
+        store, locator_for, entry = world.store, live_files(world.settings).locators.locator_for, cleaner.entry("a/b")
         texts: list[str] = []
         for number in range(FILES // OF_A_RUN):
-            directory = world.store / str(UUID(int=number, version=4))
+            directory = store / str(UUID(int=number, version=4))
             directory.mkdir()
             names = [f"f{at}-{number:016x}.json" for at in range(OF_A_RUN)]
             for name in names:
                 with (directory / name).open("wb") as file:
                     os.utime(file.fileno(), (then, then))
             if number % 20:
-                texts.append(compact({name: cleaner.entry(f"{directory.name}/{name}") for name in names}))
+                locators = {name: locator_for(f"{directory.name}/{name}") for name in names}
+                texts.append(compact({name: {**entry, "locator": locator} for name, locator in locators.items()}))
             if len(texts) == 5000 or number == FILES // OF_A_RUN - 1:
                 world.rows.add_all(texts)
                 texts.clear()

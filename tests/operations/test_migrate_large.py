@@ -172,10 +172,11 @@ def test_a_directory_with_the_files_of_another_database_is_refused(sqlite_world:
     with opened(f"sqlite:///{tmp_path / 'other.db'}") as database:
         other = make_world(database, tmp_path)
         other.options = sqlite_world.options
+        other.rows.add(compact({"a": "small"}))
         other.rows.add(compact({"a": "y" * 200}))
         other.rows.remember()
         with pytest.raises(RefusedError, match="files of another database"):
-            other.migrate()  # before anything else was converted
+            other.migrate(batch_rows=1)  # before anything was converted
         assert other.rows.changed() == []
         bind_directory(database, other.settings, replace=False)
         assert other.migrate().report.summary.files == 1

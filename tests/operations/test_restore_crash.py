@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -14,12 +13,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.operations.forks import Moments
 from tests.operations.restorations import Shelter
 from tests.operations.test_migrate_crash import CHECKOUT, heard, pipe
 from tests.support.rows import compact
 from zenctx.operations.live_files import bind_store, live_files
 
-RUNS, FILES_EVERY = 160, 8
+RUNS, FILES_EVERY = 80, 8
 OLD = b'{"old": true}'
 
 
@@ -110,7 +110,6 @@ def killing(shelter: Shelter) -> Iterator[Killing]:
 
 def kill_again_and_again(shelter: Shelter, kills: int) -> None:
     """Kill a restoration at moments over all of its time, each from the beginning; then let it finish."""
-    chance = random.Random()  # noqa: S311 - moments to be killed at, nothing secret
     with killing(shelter) as made:
         made.spoil()
         started = time.monotonic()
@@ -119,16 +118,14 @@ def kill_again_and_again(shelter: Shelter, kills: int) -> None:
         seconds = time.monotonic() - started
         assert made.end() == "gone\n"
         assert said == "ended with 0\n"
-        counts = []
-        for number in range(kills):
+        moments = Moments(seconds, kills)
+        for delay in moments:
             made.spoil()
             process = made.start()
-            # The rows come last, and take long enough to be met only on a slow machine: some come after the end.
-            time.sleep(1.3 * seconds * (number + chance.random()) / kills)
+            time.sleep(delay)
             os.kill(process, signal.SIGKILL)
-            made.end()
-            counts.append(made.check())
-        assert len(set(counts)) > 1
+            moments.note("ended" not in made.end())
+            made.check()
         outcome = made.shelter.restore(made.taken)
         assert outcome.report.exit_code == 0
         assert made.check() == RUNS

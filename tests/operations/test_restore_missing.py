@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.operations.cleaning import DAY, Cleaner
 from tests.operations.restorations import Shelter, descriptor
 from tests.support.rows import compact
 from zenctx.context.rules import OnMissing
@@ -38,6 +39,19 @@ def test_a_run_that_lacks_a_file_is_not_restored_unless_somebody_decides(shelter
     assert (outcome.report.exit_code, outcome.actions) == (3, {run_id: "fail", other: "replace"})
     assert "lacks the file of 'b' (missing" in (outcome.reasons[run_id] or "")
     assert shelter.world.rows.text(run_id) is None
+
+
+def test_a_file_that_a_clean_up_released_says_so(shelter: Shelter) -> None:
+    """With the way to have it back; once that is done the value is there again."""
+    run_id = shelter.add_files({"a": b"[1]"})
+    cleaner = Cleaner(shelter.world, ahead=60 * DAY)
+    gc_id = cleaner.collect(accept_no_references=True).report.summary.gc_id
+    shelter.take()
+    shelter.empty_contexts()
+    reason = shelter.restore().reasons[run_id] or ""
+    assert f"gc {gc_id} released it on" in reason
+    assert "it ended with success" in reason
+    assert f"'zenctx gc --undo {gc_id}' brings it back" in reason
 
 
 @pytest.mark.parametrize("on_missing", ["skip", "null", "empty"])

@@ -36,7 +36,8 @@ def test_memory_stays_flat_where_rows_are_inserted(shelter: Shelter) -> None:
     fill(shelter.world)
     rows.remember()
     taken = shelter.take()
-    shelter.delete_runs()
+    # Row by row PostgreSQL would look through the whole table for runs that try each of them again.
+    rows.execute("delete from workflow_runs" if rows.is_sqlite else "truncate workflow_runs cascade")
     assert peak_of_restore(shelter, taken) < MOST_BYTES
     assert rows.changed() == []
     assert rows.fetch("select count(*) from workflow_runs") == [(RUNS,)]

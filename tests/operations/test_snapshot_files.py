@@ -113,6 +113,31 @@ def test_paranoid_reads_everything(world: World, opened: list[str]) -> None:
     assert sorted(str(entry) for entry in repository(world).objects()) == objects
 
 
+def test_paranoid_writes_damaged_objects_anew(sqlite_world: World) -> None:
+    """Of the same size, that of a file and that of a large run: both are named, and without it both are relied on."""
+    world = sqlite_world
+    run_id = add_run(world, {"a": b"before", "b": b"whole"})
+    large = add_context(world, {"text": "x" * 5_000_000})
+    settle()
+    take(world)
+    objects = Path(world.settings.snapshots) / "objects"
+    paths = [path for path in objects.glob("*/*") if path.stat().st_size != len(b"whole")]
+    before = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.chmod(0o600)
+        path.write_bytes(b"#" + path.read_bytes()[1:])
+    trusting = take(world)
+    assert (trusting.report.exit_code, trusting.report.summary.repaired) == (0, 0)
+    taken = take(world, paranoid=True)
+    repaired = {(item.run_id, item.key) for item in taken.items if item.action == "repaired"}
+    assert repaired == {(run_id, "a"), (large, None)}
+    assert "2 objects of the repository were damaged" in taken.report.message
+    assert (taken.report.exit_code, taken.report.summary.repaired) == (0, 2)
+    assert [path.read_bytes() for path in paths] == before
+    check_repository(world)
+    assert take(world, paranoid=True).report.summary.repaired == 0
+
+
 def test_a_file_that_changed_in_place_is_read_again(world: World) -> None:
     """Also where it has the same size, and the time of its change was set back."""
     run_id = add_run(world, {"a": b"before"})

@@ -1,9 +1,11 @@
 """What the tests run in a process of its own, to be killed at any moment.
 
-python -m tests.snapshots.child loop ROOT    takes snapshots for ever; prints each one's id when it was told it
-python -m tests.snapshots.child step ROOT N  takes one snapshot and kills itself before its N-th step on a file
+python -m tests.snapshots.child serve ROOT   serves lines (see `tests.operations.forked`); writes ids to ROOT.told
 python -m tests.snapshots.child take ROOT N  takes N snapshots; prints their ids
 python -m tests.snapshots.child hold ROOT    holds the repository alone for ever; prints a line when it has it
+
+Of the lines that it serves "loop" takes snapshots for ever, and a number takes one and kills itself before its step of
+that number on a file.
 """
 
 import io
@@ -18,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.operations.forked import serve
 from tests.snapshots.samples import HEADER, RUN, a_file
 from zenctx.snapshots.repository import Repository
 from zenctx.store.objects import LocalObjects
@@ -47,9 +50,20 @@ def _take(repository: Repository) -> str:
         return manifest.commit().snapshot_id
 
 
-def _loop(repository: Repository) -> None:
-    while True:
-        _say(_take(repository))
+def _serve(repository: Repository, told: Path) -> None:
+    def note(snapshot_id: str) -> None:
+        with told.open("a") as file:
+            file.write(f"{snapshot_id}\n")
+
+    def work(line: str) -> int:
+        if line != "loop":
+            _kill_at(int(line))
+            note(_take(repository))
+            return 0
+        while True:
+            note(_take(repository))
+
+    serve(work)
 
 
 def _hold(repository: Repository) -> None:
@@ -77,16 +91,13 @@ def _kill_at(number: int) -> None:
 def main(verb: str, root: str, number: str = "0") -> None:
     """Carry out one of the verbs above."""
     repository = Repository.create(LocalObjects(Path(root)))
-    if verb == "loop":
-        _loop(repository)
+    if verb == "serve":
+        _serve(repository, Path(f"{root}.told"))
     elif verb == "hold":
         _hold(repository)
-    elif verb == "take":
+    else:
         for _ in range(int(number)):
             _say(_take(repository))
-    else:
-        _kill_at(int(number))
-        _say(_take(repository))
 
 
 if __name__ == "__main__":

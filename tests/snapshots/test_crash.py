@@ -1,14 +1,18 @@
 """Writers that are killed, and writers beside each other."""
 
 import contextlib
+import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from tests.operations.forks import Forks, forks
 from tests.snapshots.samples import HEADER, RUN, header, store_of, take
 from zenctx.errors import LockedError
 from zenctx.snapshots.model import SnapshotInfo
@@ -22,6 +26,18 @@ def start(repository: Repository, verb: str, number: int = 0) -> "subprocess.Pop
     """A child at work in a repository."""
     arguments = [*CHILD, verb, str(store_of(repository).root), str(number)]
     return subprocess.Popen(arguments, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+
+
+def serving(repository: Repository) -> AbstractContextManager[Forks]:
+    """A process that takes snapshots in processes of their own."""
+    return forks("tests.snapshots.child", "serve", str(store_of(repository).root))
+
+
+def told(repository: Repository) -> set[str]:
+    """The snapshots that these were told of. The last line may be cut: it counts only when its end was written."""
+    path = Path(f"{store_of(repository).root}.told")
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return {line.strip() for line in lines if line.endswith("\n")}
 
 
 def must_be_sound(repository: Repository) -> list[SnapshotInfo]:
@@ -51,31 +67,31 @@ def must_be_clean_afterwards(repository: Repository) -> None:
 
 def test_a_killed_writer_leaves_a_sound_repository(repository: Repository) -> None:
     """Killed at random moments: what was told is there, everything can be read, and the next one goes on."""
-    told: set[str] = set()
-    for _ in range(10):
-        with start(repository, "loop") as child:
-            assert child.stdout is not None
-            told.add(child.stdout.readline().strip())
-            time.sleep(secrets.randbelow(300) / 1000)
-            child.kill()
-            # The last line may be cut: it counts only when its end was written.
-            told.update(line.strip() for line in child.stdout if line.endswith("\n"))
-    assert told <= {info.snapshot_id for info in must_be_sound(repository)}
+    with serving(repository) as process:
+        for number in range(10):
+            child = process.start("loop")
+            while len(told(repository)) <= number:
+                time.sleep(0.005)
+            time.sleep(secrets.randbelow(80) / 1000)
+            os.kill(child, signal.SIGKILL)
+            assert process.ends() == [-signal.SIGKILL]
+    assert told(repository) <= {info.snapshot_id for info in must_be_sound(repository)}
     must_be_clean_afterwards(repository)
 
 
 @pytest.mark.parametrize("first", range(4))
 def test_a_writer_killed_at_any_step(repository: Repository, first: int) -> None:
     """Before each step that touches a file: there is a whole snapshot, or none."""
-    known = 0
-    for number in (*range(1 + first, 40, 8), *range(60 + 10 * first, 200, 40)):
-        with start(repository, "step", number) as child:
-            assert child.stdout is not None
-            told = child.stdout.read().split()
-        snapshots = must_be_sound(repository)
-        assert len(snapshots) in {known, known + 1}
-        assert set(told) <= {info.snapshot_id for info in snapshots}
-        known = len(snapshots)
+    known, ends = 0, []
+    with serving(repository) as process:
+        for number in (*range(1 + first, 40, 8), *range(60 + 10 * first, 200, 40)):
+            process.start(str(number))
+            ends += process.ends()
+            snapshots = must_be_sound(repository)
+            assert len(snapshots) in {known, known + 1}
+            assert told(repository) <= {info.snapshot_id for info in snapshots}
+            known = len(snapshots)
+    assert ends.count(-signal.SIGKILL) >= len(ends) / 2
     must_be_clean_afterwards(repository)
 
 

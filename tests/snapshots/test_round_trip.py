@@ -233,12 +233,12 @@ def test_the_id_is_what_sha256sum_says(repository: Repository) -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_runs(repository: Repository) -> None:
-    """20,000 runs of 1.5 KB are written, read and searched for references within a few MiB."""
+    """10,000 runs of 1.5 KB are written, read and searched for references within a few MiB."""
     context = b'{"node.output.text": "' + b"0123456789abcdef" * 90 + b'"}'
     tracemalloc.start()
     try:
-        info = take(repository, runs=(replace(RUN, run_id=str(n), context=context) for n in range(20_000)))
-        assert sum(1 for _ in repository.read(info, verify_first=True)) == 20_000
+        info = take(repository, runs=(replace(RUN, run_id=str(n), context=context) for n in range(10_000)))
+        assert sum(1 for _ in repository.read(info, verify_first=True)) == 10_000
         assert list(repository.references(info)) == []
         assert tracemalloc.get_traced_memory()[1] < 12 * 1024 * 1024
     finally:

@@ -1,5 +1,6 @@
 """A store is listed directory by directory: names only, no link followed."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,12 @@ def test_temporaries_of_the_engine(tmp_path: Path) -> None:
     (tmp_path / "zenflow-ctx-d").mkdir()
     assert list(list_temporaries(tmp_path, "zenflow-ctx-")) == ["zenflow-ctx-1"]
     assert list(list_temporaries(tmp_path / "none", "zenflow-ctx-")) == []
+
+
+def test_names_that_are_no_text(root: Path) -> None:
+    """Whoever made such files: they are told in letters, and never values."""
+    for name in (b"run/\xff.json", b"zenctx-tmp-\xff", b"zenflow-ctx-\xff"):
+        Path(os.fsdecode(bytes(root) + b"/" + name)).touch()
+    others = {entry.name: entry.kind for directory in list_directories(root) for entry in directory.others}
+    assert others["run/\\xff.json"] == others["zenctx-tmp-\\xff"] == EntryKind.UNKNOWN
+    assert list(list_temporaries(root, "zenflow-ctx-")) == []

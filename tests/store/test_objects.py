@@ -1,6 +1,7 @@
 """The store of objects on a local directory: modes, damage in place, shared bytes, faults, what a crash leaves."""
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from tests.store.test_faults import fail_on
 from tests.store.test_objects_contract import LARGE, checksum, read
 from zenctx.errors import LocatorRefusedError, RefusedError, StoreError
 from zenctx.store import cloning, object_batch
+from zenctx.store.base import StoredObject
 from zenctx.store.names import LOCK
 from zenctx.store.objects import LocalObjects
 
@@ -84,6 +86,25 @@ def test_an_object_of_the_right_size_is_trusted(local: LocalObjects) -> None:
     inode = path.stat().st_ino
     assert not local.put_object(LARGE).is_new
     assert path.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_batch_that_compares_replaces_what_is_damaged_at_equal_size(local: LocalObjects, is_known: bool) -> None:
+    """At once and in the background; who has the damaged one open goes on with it, and what is whole is not touched."""
+    whole, damaged = local.put_object(b"whole"), local.put_object(LARGE)
+    path, inode = path_of(local, damaged.checksum), path_of(local, whole.checksum).stat().st_ino
+    path.chmod(0o600)
+    path.write_bytes(b"x" + LARGE[1:])
+    with local.open(damaged.checksum) as reader, local.batch(compares=True) as batch:
+        given = damaged.checksum if is_known else None
+        again = batch.submit(lambda: io.BytesIO(LARGE), checksum=given).result()
+        twice = batch.put_object(LARGE, checksum=given)
+        assert batch.put_object(b"whole") == StoredObject(whole.checksum, 5, is_new=False)
+        assert reader.read() == b"x" + LARGE[1:]
+    assert (again.is_new, again.is_repaired, twice.is_new, twice.is_repaired) == (True, True, False, False)
+    assert read(local, damaged.checksum) == LARGE
+    assert path_of(local, whole.checksum).stat().st_ino == inode
+    assert len(files(local)) == 2
 
 
 def test_a_directory_in_the_place_of_an_object_is_said(local: LocalObjects) -> None:

@@ -34,9 +34,10 @@ SYSTEM_BINS = (
 HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 DURABLE = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
+# But those that are kept, emptied, for whoever needs one next.
 END_OTHER_CONNECTIONS = """
     select pg_terminate_backend(pid) from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid()
+    where datname = current_database() and pid <> pg_backend_pid() and not (state = 'idle' and query = 'discard all')
 """
 DROP_EVERY_SCHEMA = f"""
     select format('drop schema %I cascade', nspname) from pg_namespace

@@ -1,9 +1,10 @@
 """The few flags that matter even when the command line as a whole cannot be understood."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from pathlib import Path
 
 
 class Format(StrEnum):
@@ -14,7 +15,17 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-COMMON_OPTIONS = ("--db", "--config", "--spring", "--format", "--json", "--quiet", "--verbose", "--no-color")
+COMMON_OPTIONS = (
+    "--db",
+    "--config",
+    "--spring",
+    "--format",
+    "--json",
+    "--quiet",
+    "--verbose",
+    "--no-color",
+    "--textfile",
+)
 """What every command takes."""
 
 _JSON_FORMATS = {"json": Format.JSON, "jsonl": Format.JSONL}
@@ -22,13 +33,17 @@ _JSON_FORMATS = {"json": Format.JSON, "jsonl": Format.JSONL}
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """The flags that shape the output: told from the bare arguments first, then from the parsed options."""
+    """The flags that shape the output: told from the bare arguments first, then from the parsed options.
+
+    `textfile` is where metrics of the call go, None for nowhere.
+    """
 
     format: Format = Format.TABLE
     quiet: bool = False
     verbose: bool = False
     no_color: bool = False
     dry_run: bool = False
+    textfile: Path | None = None
 
 
 def read_flags(arguments: Sequence[str]) -> Flags:
@@ -42,16 +57,28 @@ def read_flags(arguments: Sequence[str]) -> Flags:
         verbose="--verbose" in options,
         no_color="--no-color" in options,
         dry_run="--dry-run" in options,
+        textfile=_textfile(options),
     )
+
+
+def _textfile(options: list[str]) -> Path | None:
+    named = [value for name, value in _with_values(options) if name == "--textfile" and value]
+    return Path(named[-1]) if named else None
 
 
 def _format(options: list[str]) -> Format:
     # Whoever asks for JSON anywhere, even in contradiction, reads JSON.
     wanted = Format.TABLE
-    for option, following in pairwise([*options, ""]):
-        name, equals, value = option.partition("=")
-        if option == "--json":
+    for name, value in _with_values(options):
+        if name == "--json":
             wanted = Format.JSON
         elif name == "--format":
-            wanted = _JSON_FORMATS.get(value if equals else following, wanted)
+            wanted = _JSON_FORMATS.get(value, wanted)
     return wanted
+
+
+def _with_values(options: list[str]) -> Iterator[tuple[str, str]]:
+    """Yields each word with what would be its value: what stands behind `=`, else the next word."""
+    for option, following in pairwise([*options, ""]):
+        name, equals, value = option.partition("=")
+        yield name, value if equals else following

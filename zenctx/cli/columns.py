@@ -109,6 +109,11 @@ def human_bytes(value: int | None) -> str:
     return f"{amount:.1f} {unit}"
 
 
+def signed_bytes(value: int | None) -> str:
+    """Gives a size, or how much more or less one has become: `-1.5 MiB`."""
+    return f"-{human_bytes(-value)}" if value is not None and value < 0 else human_bytes(value)
+
+
 def utc(value: datetime | None) -> str:
     """Gives `2026-11-22 21:35:04Z`; a time without a zone is taken for UTC; `-` for None."""
     if value is None:

@@ -34,3 +34,26 @@ class Excerpt:
             counts = ", ".join(f"{count:,} {kind}" for kind, count in rest.items())
             self._output.show(f"(not shown: {counts}; --verbose shows all)")
         return self._output.finish(report)
+
+
+class OnTrouble(Excerpt):
+    """Hands its items on only where the report ends with trouble: a command that went well at night is silent."""
+
+    def __init__(self, output: Output, most: int | None, kind: "Callable[[DataclassInstance], str]") -> None:
+        super().__init__(output, most, kind)
+        self._held: list[DataclassInstance] = []
+
+    def add(self, item: "DataclassInstance") -> None:
+        """Takes one item, and keeps the first of each kind."""
+        kind = self._kind(item)
+        self._seen[kind] += 1
+        if self._most is None or self._seen[kind] <= self._most:
+            self._held.append(item)
+
+    def finish(self, report: Report) -> int:
+        """Hands on what was kept, unless all went well, and ends the output."""
+        if report.exit_code == 0:
+            return self._output.finish(report)
+        for item in self._held:
+            self._output.item(item)
+        return super().finish(report)

@@ -113,7 +113,7 @@ class RootGroup(Group):
         def run() -> int:
             code: int = super(RootGroup, self).invoke(ctx)
             session.close()
-            return code
+            return session.record(code)
 
         raise typer.Exit(session.guard(run))
 
@@ -125,6 +125,7 @@ class LazyCommand(Command):
         super().__init__(entry.name, short_help=entry.summary, rich_help_panel=entry.section, rich_markup_mode=None)
         self._entry = entry
         self._below: dict[str, AnyCommand] = {}
+        self._loaded: AnyCommand | None = None
 
     def add_below(self, command: "AnyCommand", name: str) -> None:
         """Takes a command that is called by the word `name` behind this one."""
@@ -138,7 +139,9 @@ class LazyCommand(Command):
             return self._below[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         if parent is not None and isinstance(parent.obj, Session):
             parent.obj.command = self._entry.words
-        return self._load().make_context(info_name, args, parent, **extra)
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded.make_context(info_name, args, parent, **extra)
 
     def _load(self) -> "AnyCommand":
         module, name = self._entry.function

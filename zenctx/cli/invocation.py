@@ -3,10 +3,12 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zenctx.cli.arguments import Format
 from zenctx.cli.output import Output
@@ -14,7 +16,16 @@ from zenctx.cli.session import Session, wants_colour
 from zenctx.cli.streams import ByteSink
 from zenctx.cli.terminal import neutralise
 from zenctx.config import Settings, load_settings
+from zenctx.errors import ZenctxError
 from zenctx.operations.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    # Only for those who write metrics.
+    from zenctx.operations.measuring.model import Sample
+
+
+_LOOKING = ("cat", "inspect", "diff")
+"""Commands that read single values and have no entry in the journal unless one cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,23 @@ class Invocation:
         self._session.resources.callback(progress.finish)
         self._session.stdout.curtain = progress
         return progress
+
+    def to_textfile(self, samples: "Sequence[Sample]") -> bool:
+        """Hands over what is to be written to the file of --textfile at the end; False where none was asked for."""
+        self._session.measured = samples
+        return self._session.flags.textfile is not None
+
+    def note_failure(self, error: ZenctxError) -> None:
+        """Notes in the journal, where that can be written, a value that could not be had.
+
+        Only for commands that look: those that write have an entry of their own.
+        """
+        if self._session.command in _LOOKING:
+            # Lazy: whoever fails so has SQLAlchemy already.
+            from zenctx.operations.record import Looked, note
+
+            started_at = datetime.now(UTC) - timedelta(seconds=self._session.seconds)
+            note(self.settings, Looked(self._session.command, {}, started_at, error.exit_code, error=error))
 
     def bytes_to_stdout(self) -> ByteSink:
         """Gives standard output for bytes (`cat`). From then on an error is told on standard error alone."""

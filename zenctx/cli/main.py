@@ -11,13 +11,26 @@ def main() -> None:
     try:
         if sys.argv[1:] == ["--version"] and _version_was_written():
             return
+        _run()
+    except KeyboardInterrupt:
+        # Before the application stood, or while it was already stopping: it could not say so itself.
+        sys.exit(130)
+
+
+def _run() -> None:
+    try:
         # Lazy: the application costs seven times what an interpreter does.
         from zenctx.cli.app import app
 
         app(prog_name="zenctx")
-    except KeyboardInterrupt:
-        # Before the application stood, or while it was already stopping: it could not say so itself.
-        sys.exit(130)
+    finally:
+        import signal  # lazy: `--version` needs none
+
+        # The command has ended, and said how: Ctrl-C while the interpreter stops must not make another end of it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # An interrupt that passed through `exec` of a text (dataclasses have such) is noted by CPython as one that
+        # nobody handled, and would end the process by a signal all the same. The next `exec` begins anew.
+        exec("")  # noqa: S102 - nothing
 
 
 def _version_was_written() -> bool:

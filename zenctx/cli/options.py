@@ -14,7 +14,7 @@ from zenctx.cli.arguments import Flags, Format
 from zenctx.cli.invocation import Invocation, SettingSources
 from zenctx.cli.session import Session
 from zenctx.config import OPTIONS
-from zenctx.errors import UsageError
+from zenctx.errors import DataError, LocatorRefusedError, UsageError
 
 P = ParamSpec("P")
 
@@ -88,6 +88,14 @@ def _common(
     no_color: Annotated[
         bool, typer.Option("--no-color", rich_help_panel=COMMON, help="Use no colours; NO_COLOR does the same.")
     ] = False,
+    textfile: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=COMMON,
+            help="Write to this file, too, how the command ended, as Prometheus metrics for the node exporter.",
+        ),
+    ] = None,
 ) -> None:
     """Only its signature is used: the options that every command has."""
 
@@ -103,7 +111,11 @@ def _with_common_options(function: Callable[..., int], settings: Sequence[str]) 
         common = {parameter.name: values.pop(parameter.name) for parameter in _COMMON_PARAMETERS}
         given = {name: values.pop(key) for key, name in of_settings.items()}
         invocation = _open(context, common, given, dry_run=bool(values.get("dry_run", False)))
-        return function(invocation, **values)
+        try:
+            return function(invocation, **values)
+        except (DataError, LocatorRefusedError) as error:
+            invocation.note_failure(error)
+            raise
 
     parameters = [
         Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context),
@@ -165,7 +177,9 @@ def _open(
         verbose=common["verbose"],
         no_color=common["no_color"],
         dry_run=dry_run,
+        textfile=common["textfile"],
     )
+    session.check_textfile()
     options = {name: value for name, value in {"db": common["db"], **given}.items() if value is not None}
     return Invocation(session, SettingSources(options, common["config"], tuple(common["spring"] or ())))
 

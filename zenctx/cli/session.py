@@ -4,10 +4,11 @@ import contextlib
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -17,6 +18,10 @@ from zenctx.cli.output import Heading, Output
 from zenctx.cli.streams import Stdout, StdoutClosedError, StdoutError
 from zenctx.cli.terminal import wrapped
 from zenctx.errors import UsageError
+
+if TYPE_CHECKING:
+    # Lazy: only who writes metrics needs them.
+    from zenctx.operations.measuring.model import Sample
 
 T = TypeVar("T")
 
@@ -31,7 +36,8 @@ class Session:
 
     `flags` are guessed from the arguments until the command has parsed its options and replaces them; `output` is
     the command's, once it has one; `resources` are closed before anything is said about the end; `carries_bytes` tells
-    that standard output holds a value, to which no document may be added.
+    that standard output holds a value, to which no document may be added. `measured` is what else goes to the file of
+    `--textfile`.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -41,6 +47,13 @@ class Session:
         self.output: Output | None = None
         self.resources = ExitStack()
         self.carries_bytes = False
+        self.measured: Sequence[Sample] = ()
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has lived."""
+        return time.monotonic() - self._started
 
     def guard(self, work: Callable[[], T]) -> T:
         """Does the work; an error becomes its sentence, its document and `typer.Exit` with its code."""
@@ -49,7 +62,8 @@ class Session:
         except typer.Exit:
             raise
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error ends here
-            raise typer.Exit(self._fail(error)) from None
+            failure = self._fail(error)
+            raise typer.Exit(self.record(failure.exit_code, failure.kind)) from None
 
     def _closed_on_exit(self, work: Callable[[], T]) -> T:
         try:
@@ -63,6 +77,39 @@ class Session:
         """Puts everything away after success. Raises what standard output refuses."""
         self.resources.close()
         self.stdout.flush()
+
+    def check_textfile(self) -> None:
+        """Makes sure that the file of `--textfile` can be written at the end; raises UsageError, StoreError.
+
+        The error is not written there: nothing else can be, either.
+        """
+        path = self.flags.textfile
+        if path is not None:
+            from zenctx.cli import textfile
+
+            self.flags = replace(self.flags, textfile=None)
+            textfile.check(path)
+            self.flags = replace(self.flags, textfile=path)
+
+    def record(self, exit_code: int, error: str | None = None) -> int:
+        """Writes to the file of `--textfile` how the command ended; gives its exit code.
+
+        What is asked for and not done is no success: if the file cannot be written, 0 becomes the code of that error.
+        """
+        if self.flags.textfile is None or self.command is None:
+            return exit_code
+        command = f"{self.command} --dry-run" if self.flags.dry_run else self.command
+        try:
+            from zenctx.cli.textfile import Ending, write
+
+            ending = Ending(command, time.time(), self.seconds, exit_code, error)
+            write(self.flags.textfile, ending, self.measured)
+        except Exception as fault:  # noqa: BLE001 - every error ends here
+            failure = describe(fault)
+            said = f"The command ended with {exit_code}, and its metrics are not written: {failure.message}"
+            self.tell(replace(failure, message=said).lines)
+            return exit_code or failure.exit_code
+        return exit_code
 
     def tell(self, lines: Sequence[str]) -> None:
         """Writes harmless lines to standard error; on a terminal those that are too long are broken at spaces."""
@@ -86,11 +133,11 @@ class Session:
         heading = Heading(self.command, self.flags.dry_run)
         return (JsonOutput if self.flags.format is Format.JSON else JsonLinesOutput)(self.stdout, heading)
 
-    def _fail(self, error: BaseException) -> int:
+    def _fail(self, error: BaseException) -> Failure:
         failure = self._with_hint(describe(error))
         if failure.exit_code == BROKEN_PIPE:
             self.stdout.abandon()
-            return failure.exit_code
+            return failure
         # Whatever goes wrong while the output is ended must not hide what went wrong first.
         with contextlib.suppress(Exception):
             self.resources.close()
@@ -100,7 +147,7 @@ class Session:
         lines = [*trace.splitlines(), *failure.lines]
         # A terminal has just echoed ^C.
         self.tell(["", *lines] if failure.exit_code == INTERRUPTED and self.stdout.is_terminal else lines)
-        return failure.exit_code
+        return failure
 
     def _with_hint(self, failure: Failure) -> Failure:
         if failure.hint is not None or failure.kind != UsageError.kind:

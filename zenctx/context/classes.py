@@ -3,9 +3,9 @@
 Used alike by every command. A row that does not fit is never counted as finished: what is not understood is kept.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 RETRY_GRACE = timedelta(hours=24)
 """How long after its end a failed run may still be revived without a job being visible."""
@@ -33,8 +33,7 @@ class RunClass(StrEnum):
 RESUMABLE = frozenset({RunClass.PARKED, RunClass.RETRYING})
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(NamedTuple):
     """What a row tells. Times are aware; `last_sign` is the latest known sign of life (at least `started_at`)."""
 
     status: str
@@ -53,8 +52,7 @@ class RunFacts:
     """When its workflow or project was marked as deleted, where that is to count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Classified:
+class Classified(NamedTuple):
     """A class and the reason for it, in one sentence without values."""
 
     run_class: RunClass

@@ -24,23 +24,37 @@ class Stage(StrEnum):
 class Failure:
     """A value with which something went wrong: its key (empty where it has none any more), where, and why.
 
-    The reason is a clause or sentence without the value.
+    The reason is a clause or sentence without the value; `kind` is that of the error (`ZenctxError.kind`), for counts.
     """
 
     key: str
     stage: Stage
     reason: str
+    kind: str = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class CounterSnapshot:
-    """The counts at one moment: values and bytes by kind (MEMORY, JSON, FILE), failures by stage."""
+    """The counts at one moment: values and bytes by kind (MEMORY, JSON, FILE), failures by stage.
+
+    `failure_kinds` has those of each stage by the kind of their error.
+    """
 
     created: Mapping[str, int]
     created_bytes: Mapping[str, int]
     released: Mapping[str, int]
     released_bytes: Mapping[str, int]
     failures: Mapping[str, int]
+    failure_kinds: Mapping[str, Mapping[str, int]]
+
+
+def failures_by_kind(failures: Iterable[Failure]) -> dict[str, dict[str, int]]:
+    """Counts failures by stage, and in each stage by kind."""
+    found: dict[str, dict[str, int]] = {}
+    for failure in failures:
+        kinds = found.setdefault(failure.stage.value, {})
+        kinds[failure.kind] = kinds.get(failure.kind, 0) + 1
+    return found
 
 
 class ValueCounters:
@@ -52,7 +66,7 @@ class ValueCounters:
         self._created_bytes: Counter[str] = Counter()
         self._released: Counter[str] = Counter()
         self._released_bytes: Counter[str] = Counter()
-        self._failures: Counter[str] = Counter()
+        self._failures: dict[str, Counter[str]] = {}
 
     def created(self, value: RefValue) -> None:
         """Counts a value that was made or restored."""
@@ -69,7 +83,8 @@ class ValueCounters:
     def failed(self, failures: Iterable[Failure]) -> None:
         """Counts failures."""
         with self._lock:
-            self._failures.update(failure.stage.value for failure in failures)
+            for stage, kinds in failures_by_kind(failures).items():
+                self._failures.setdefault(stage, Counter()).update(kinds)
 
     def snapshot(self) -> CounterSnapshot:
         """Gives the counts as they are now."""
@@ -79,5 +94,6 @@ class ValueCounters:
                 dict(self._created_bytes),
                 dict(self._released),
                 dict(self._released_bytes),
-                dict(self._failures),
+                {stage: kinds.total() for stage, kinds in self._failures.items()},
+                {stage: dict(kinds) for stage, kinds in self._failures.items()},
             )

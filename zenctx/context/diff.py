@@ -7,6 +7,7 @@ count. What is equal as text is skipped unread, so that the cost lies in what di
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
 from zenctx.context.alignment import Gap, gaps
@@ -106,7 +107,7 @@ class _Comparison(Generic[N]):
 
     def _compare(self, pair: _Pair[N]) -> _Findings[N]:
         place, old, new = pair
-        before, after = self._parts.split(old), self._parts.split(new)
+        before, after = self._parts.split_both(old, new)
         if isinstance(before, dict) and isinstance(after, dict):
             return self._members(place, before, after)
         if isinstance(before, list) and isinstance(after, list):
@@ -142,9 +143,14 @@ class _Comparison(Generic[N]):
                 yield self._added(Place(place, at_b, at_b), after[at_b])
 
     def _gaps(self, before: list[N], after: list[N]) -> Iterator[Gap]:
+        stretches = _in_place(before, after)
+        if stretches is not None:
+            for gap in stretches:
+                yield from self._looked_at_again(before, after, gap)
+            return
         shorter = min(len(before), len(after))
         equal, start, end = self._parts.equal, 0, 0
-        while start < shorter and equal(before[start], after[start]):
+        while start < shorter and (before[start] == after[start] or equal(before[start], after[start])):
             start += 1
         while end < shorter - start and equal(before[-1 - end], after[-1 - end]):
             end += 1
@@ -192,6 +198,21 @@ class _Comparison(Generic[N]):
     def _added(self, place: Place, new: N) -> Change:
         where = _pointer_after(place)
         return Change(ChangeKind.ADDED, None, where, where, None, self._parts.text(new))
+
+
+def _in_place(before: list[N], after: list[N]) -> list[Gap] | None:
+    """Gives where two lists of one length differ, if all that differs has been changed where it stands.
+
+    So it is where nothing of it stands anywhere in the other list: no other way of lining them up has fewer.
+    """
+    if len(before) != len(after):
+        return None
+    unequal = [at for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
+    if not {before[at] for at in unequal}.isdisjoint(after):
+        return None
+    starts = [at for before_it, at in pairwise([-2, *unequal]) if at != before_it + 1]
+    ends = [at + 1 for at, after_it in pairwise([*unequal, len(before) + 1]) if at != after_it - 1]
+    return [Gap(start, end, start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def _pointer_before(place: Place | None) -> str:

@@ -45,6 +45,9 @@ class Parts(Protocol[N]):
     def split(self, part: N) -> Split[N]:
         """Gives what a part consists of; the last of two equal names counts, as for the engine."""
 
+    def split_both(self, a: N, b: N) -> tuple[Split[N], Split[N]]:
+        """Gives what two parts consist of; members that are equal in both objects may be left out."""
+
     def equal(self, a: N, b: N) -> bool:
         """Tells whether the values of two parts are equal."""
 
@@ -81,6 +84,14 @@ class QuickParts:
             return {name: bytes(value) for name, value in _OBJECT.decode(part).items()}
         return list(map(bytes, _ARRAY.decode(part))) if part.startswith(b"[") else None
 
+    def split_both(self, a: bytes, b: bytes) -> tuple[Split[bytes], Split[bytes]]:
+        """Splits one level; of two objects only what differs is copied."""
+        if a[:1] != b"{" or b[:1] != b"{":
+            return self.split(a), self.split(b)
+        before, after = _OBJECT.decode(a), _OBJECT.decode(b)
+        equal = {name for name, value in before.items() if after.get(name) == value}
+        return _without(before, equal), _without(after, equal)
+
     def equal(self, a: bytes, b: bytes) -> bool:
         """Splits only what is not the same text."""
         waiting = [(a, b)]
@@ -101,6 +112,10 @@ class QuickParts:
             return canonical_number(part)
         # Without an escape there is one spelling of a string.
         return canonical(part) if part.startswith(_CONTAINERS) or b"\\" in part else part
+
+
+def _without(members: dict[str, msgspec.Raw], names: set[str]) -> dict[str, bytes]:
+    return {name: bytes(value) for name, value in members.items() if name not in names}
 
 
 def _pairs(a: Split[bytes], b: Split[bytes]) -> list[tuple[bytes, bytes]] | None:
@@ -163,6 +178,10 @@ class DeepParts:
     def split(self, part: _Node) -> Split[_Node]:
         """Gives what was read."""
         return part.parts
+
+    def split_both(self, a: _Node, b: _Node) -> tuple[Split[_Node], Split[_Node]]:
+        """Gives what was read of either."""
+        return a.parts, b.parts
 
     def equal(self, a: _Node, b: _Node) -> bool:
         """Compares the digests."""

@@ -157,6 +157,14 @@ def judge_leftover(changed: int, age: timedelta, now: int, category: Category) -
     return Verdict(category, f"{_WHAT_IT_IS[category]}, and it is older than {_hours(age)}")
 
 
+def judge_trash(moment: int, rules: GcRules, now: int) -> Verdict:
+    """Decides whether what a clean-up removed at some moment is deleted for good."""
+    days = rules.trash_retention.days
+    if days and moment + days * _DAY >= now:
+        return Verdict(None, f"it is in the trash for less than {days} days")
+    return Verdict(Category.TRASH, f"it was in the trash for {max(0, now - moment) // _DAY} days")
+
+
 _CATEGORY_OF = {
     RunClass.FINISHED.value: Category.FINISHED,
     RunClass.ZOMBIE.value: Category.ZOMBIE,

@@ -130,7 +130,7 @@ def describe(values: Mapping[str, RefValue], rules: StorageRules, put_file: PutF
         except SetupError:
             raise  # not about this value: the next would fail in the same way
         except ZenctxError as error:
-            failures.append(Failure(key, Stage.CREATION, error.message))
+            failures.append(Failure(key, Stage.CREATION, error.message, error.kind))
     return Descriptors(entries, tuple(failures))
 
 
@@ -231,14 +231,14 @@ def restore(
         try:
             values[key] = _restored(entry, find_file, was_bytes=key in were_bytes)
         except DamagedFileError as error:
-            failure = Failure(key, Stage.RESTORATION, error.message)
+            failure = Failure(key, Stage.RESTORATION, error.message, error.kind)
             (failures if on_missing is OnMissing.FAIL else missing).append(failure)
             if (stand_in := _stand_in(entry, on_missing)) is not None:
                 values[key] = stand_in
         except SetupError:
             raise
         except ZenctxError as error:
-            failures.append(Failure(key, Stage.RESTORATION, error.message))
+            failures.append(Failure(key, Stage.RESTORATION, error.message, error.kind))
     return RestoredValues(values, tuple(failures), tuple(missing))
 
 

@@ -18,7 +18,12 @@ RESERVED_PREFIX = "__zenflow_"
 MASK = "***"
 MIN_SECRET_CHARACTERS = 8
 
-_SECRET_KEYS = ("__zenflow_secrets", "__zenflow__profiles", "__zenflow_callback_url")
+BASE64_STARTS = (0, 2, 3)
+"""Where in a group of four characters the first stands that depends on nothing before the byte 0, 1 or 2 of three."""
+
+SECRET_KEYS = ("__zenflow_secrets", "__zenflow__profiles", "__zenflow_callback_url")
+"""The engine's keys that hold secrets, or may; its other keys hold none."""
+
 _TEXTS = (Kind.STRING, Kind.NUMBER)
 _STEP = re.compile(r"[^.\[\]]+")
 _ESCAPES = re.compile(rb'(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))+')
@@ -102,15 +107,15 @@ def redactor_for(members: Iterable[Member], patterns: Sequence[str]) -> Redactor
 
     `members` hold plain JSON values (descriptors unwrapped); `patterns` are shell-style and ignore case.
     """
-    names = _compiled(tuple(patterns))
+    names = compiled_patterns(tuple(patterns))
     bare = Redactor(names)
     found: set[str] = set()
     for member in members:
-        if member.name in _SECRET_KEYS or (bare.hides_key(member.name) and not is_reserved(member.name)):
-            found.update(_texts(member.value))
+        if member.name in SECRET_KEYS or (bare.hides_key(member.name) and not is_reserved(member.name)):
+            found.update(texts_of(member.value))
         elif names is not None:
             for first, end in bare.hidden_parts(member.value):
-                found.update(_texts(member.value[first.start : end]))
+                found.update(texts_of(member.value[first.start : end]))
     # A secret that was read from a file may be used without the line's end.
     found |= {text.strip() for text in found}
     spellings = {spelling for text in found if len(text) >= MIN_SECRET_CHARACTERS for spelling in _spellings(text)}
@@ -118,13 +123,14 @@ def redactor_for(members: Iterable[Member], patterns: Sequence[str]) -> Redactor
 
 
 @cache
-def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
+def compiled_patterns(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Gives what matches the names that shell-style patterns mean, in any case; None where there are none."""
     if not patterns:
         return None
     return re.compile("|".join(translate(pattern) for pattern in patterns), re.IGNORECASE)
 
 
-def _texts(value: bytes) -> Iterator[str]:
+def texts_of(value: bytes) -> Iterator[str]:
     """Yields the strings and the numbers of a JSON text."""
     for kind, start, end in scan(value):
         if kind in _TEXTS:
@@ -157,12 +163,15 @@ def _spellings(secret: str) -> Iterator[str]:
     for text in {secret, encode_string(secret)[1:-1].decode()}:
         yield text
         for shift in range(3):
-            yield from _base64_cores(text.encode(), shift)
+            yield from base64_cores(text.encode(), shift)
 
 
-def _base64_cores(content: bytes, shift: int) -> Iterator[str]:
-    """Yields what stands for some bytes wherever they follow `shift` bytes (of a multiple of three) in base64 text."""
+def base64_cores(content: bytes, shift: int) -> Iterator[str]:
+    """Yields what stands for some bytes wherever they follow `shift` bytes (0, 1 or 2) in base64, in both alphabets.
+
+    It begins at the character `BASE64_STARTS[shift]` of a group of four.
+    """
     for alphabet in (None, b"-_"):
         encoded = base64.b64encode(b"\0" * shift + content, alphabet).decode().rstrip("=")
         # The characters at either end depend on the bytes around the secret: only those between are its own.
-        yield encoded[(0, 2, 3)[shift] : len(encoded) - (1 if (shift + len(content)) % 3 else 0)]
+        yield encoded[BASE64_STARTS[shift] : len(encoded) - (1 if (shift + len(content)) % 3 else 0)]

@@ -56,7 +56,7 @@ class Releasing:
                 self._counters.released(value)
         except Exception as error:  # noqa: BLE001 - whatever a file of somebody else's making raises
             self._counters.released(value)
-            self._counters.failed([Failure("", Stage.RELEASE, str(error))])
+            self._counters.failed([Failure("", Stage.RELEASE, str(error), getattr(error, "kind", "other"))])
             _log.warning("the file of a value that was released stays: %s", error)
             return error
         return None

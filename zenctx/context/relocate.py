@@ -1,13 +1,16 @@
 """New locators in the text of a context; every other byte of it stays."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
+
+import msgspec
 
 from zenctx.context.rawjson import encode_string
 from zenctx.context.scanner import Kind, Token, decode_string, end_of_value, scan
 
 _LOCATOR = "locator"
+_STRING = re.compile(rb'"(?:[^"\\\x00-\x1f]|\\.)*"', re.DOTALL)
 
 
 class _Span(NamedTuple):
@@ -47,6 +50,31 @@ def relocate_broken(text: bytes, locators: Mapping[str, str]) -> bytes:
     # All at once: a new locator must not be taken for an old one.
     pattern = re.compile(b"|".join(re.escape(old) for old in sorted(spelled, key=len, reverse=True)))
     return pattern.sub(lambda match: spelled[match[0]], text)
+
+
+def relocated_in_broken(text: bytes, current: bytes, locators: Iterable[str]) -> dict[str, str] | None:
+    """Gives which locators `current` has in place of some of `text`, where that is all in which the two differ.
+
+    None where something else differs, and where two of them have become one. As `relocate_broken` would have done it.
+    """
+    spelled = {encode_string(locator): locator for locator in locators}
+    pattern = re.compile(b"|".join(re.escape(each) for each in sorted(spelled, key=len, reverse=True)))
+    found: dict[str, str] = {}
+    end = at = 0
+    for match in pattern.finditer(text):
+        piece = text[end : match.start()]
+        now = _STRING.match(current, at + len(piece))
+        if now is None or current[at : now.start()] != piece:
+            return None
+        try:
+            locator = decode_string(now[0])
+        except (msgspec.MsgspecError, ValueError):
+            return None  # it is no string after all
+        if found.setdefault(spelled[match[0]], locator) != locator:
+            return None
+        end, at = match.end(), now.end()
+    is_all = text[end:] == current[at:] and len(set(found.values())) == len(found)
+    return found if is_all else None
 
 
 def _spans(text: bytes) -> Iterator[_Span]:

@@ -26,6 +26,9 @@ _TOKEN = re.compile(
 )
 _STRING, _NUMBER, _LITERAL, _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY, _COLON, _COMMA, _END = range(1, 11)
 
+_LONG = 64 * 1024
+"""Bytes from which on it takes longer to count brackets than to look at them."""
+_ROUNDS = 8
 _NEITHER_BRACKET_NOR_QUOTE = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _LEVELS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
@@ -171,9 +174,24 @@ def deeper_than(text: bytes, levels: int) -> bool:
 
     In a text that is not valid, whatever is valid up to the first fault is judged rightly.
     """
-    if text.count(b"[") + text.count(b"{") <= levels:
+    if len(text) < _LONG and text.count(b"[") + text.count(b"{") <= levels:
         return False
-    return max(accumulate(map(_LEVELS.__getitem__, _brackets(text))), default=0) > levels
+    brackets = _brackets(text)
+    if _nests_little(brackets, levels):
+        return False
+    return max(accumulate(map(_LEVELS.__getitem__, brackets)), default=0) > levels
+
+
+def _nests_little(brackets: bytes, levels: int) -> bool:
+    """Whether brackets that belong together are soon all taken away, from the inside to the outside.
+
+    Each round takes at most two levels away, so that what is gone after so few of them did not nest deeper.
+    """
+    for _ in range(min(_ROUNDS, levels // 2)):
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not brackets:
+            return True
+    return False
 
 
 def _brackets(text: bytes) -> bytes:

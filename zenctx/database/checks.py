@@ -13,14 +13,15 @@ _WRONG_DATABASE = "is this the ZenFlow database, and the right schema?"
 _REQUIRED = ("id", "workflow_id", "status", "context", "started_at", "ended_at")
 _REQUIRED_TYPES = {"id": "uuid", "context": "jsonb"}
 
-_POSTGRESQL_COLUMNS = """
+# Made once: these are asked for again and again.
+_POSTGRESQL_COLUMNS = text("""
 select attname, format_type(atttypid, null) from pg_catalog.pg_attribute
 where attrelid = to_regclass(quote_ident(:name)) and attnum > 0 and not attisdropped
-"""
-_POSTGRESQL_READABLE = """
+""")
+_POSTGRESQL_READABLE = text("""
 select coalesce(has_any_column_privilege(to_regclass(quote_ident(:name)), 'select'), false)
-"""
-_SQLITE_COLUMNS = "select name, type from pragma_table_info(:name)"
+""")
+_SQLITE_COLUMNS = text("select name, type from pragma_table_info(:name)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def can_read(connection: Connection, name: str) -> bool:
     """Whether a table of this name is there and may be read; asks without raising, which would end a transaction."""
     if connection.dialect.name == SQLITE:
         return has_table(connection, name)
-    return bool(connection.scalar(text(_POSTGRESQL_READABLE), {"name": name}))
+    return bool(connection.scalar(_POSTGRESQL_READABLE, {"name": name}))
 
 
 def _require_right(connection: Connection, name: str, place: str) -> None:
@@ -127,4 +128,4 @@ def _require_types(columns: dict[str, str], place: str) -> None:
 
 def _columns(connection: Connection, name: str) -> dict[str, str]:
     query = _SQLITE_COLUMNS if connection.dialect.name == SQLITE else _POSTGRESQL_COLUMNS
-    return {row[0]: row[1] for row in connection.execute(text(query), {"name": name})}
+    return {row[0]: row[1] for row in connection.execute(query, {"name": name})}

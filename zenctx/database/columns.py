@@ -58,7 +58,7 @@ def read_moment(value: str | float | None) -> datetime | None:
             return _from_epoch(value)
         read = _from_text(value)
         return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError, OSError, TypeError):  # a blob, which SQLite may hold, is of another type
         return None
 
 

@@ -43,6 +43,7 @@ def create_postgresql_engine(url: URL, *, read_only: bool, application_name: str
         poolclass=QueuePool,
         pool_size=_KEPT_SESSIONS,
         max_overflow=-1,
+        pool_use_lifo=True,
         pool_pre_ping=True,
         pool_reset_on_return=None,
         connect_args=connect_arguments(url, read_only=read_only, application_name=application_name),

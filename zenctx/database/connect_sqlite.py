@@ -85,6 +85,16 @@ def apply_settings(connection: Connection, settings: Mapping[str, str]) -> None:
     cursor.close()
 
 
+def empty_log(connection: Connection) -> None:
+    """Put the write-ahead log, if there is one, into the file and empty it, as far as others let it; none may be open.
+
+    What was overwritten in the file stands in the log until then.
+    """
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    cursor.close()
+
+
 def require_utf8(connection: Connection, description: str) -> None:
     """Refuse a database that stores its text as UTF-16: `cast(context as blob)` would give that. DatabaseError."""
     cursor = connection.connection.cursor()

@@ -8,8 +8,8 @@ from alembic import command
 
 from zenctx import __version__
 from zenctx.database.engine import POSTGRESQL
-from zenctx.database.locks import Lock, advisory_key
-from zenctx.database.revisions import UPGRADE_LOCK, alembic_config
+from zenctx.database.locks import UPGRADE_LOCK, Lock, advisory_key
+from zenctx.database.revisions import alembic_config
 from zenctx.database.schema import REVISIONS
 
 _TEMPLATE = "convert.sql"

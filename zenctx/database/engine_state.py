@@ -17,6 +17,8 @@ RETRY_GROUP = "retry-jobs"
 _CHECK_INS = 3
 """A scheduler that missed this many of its check-ins is not running."""
 
+_NUMBER = (int, float)
+
 _SCHEDULERS = "select last_checkin_time, checkin_interval, instance_name from qrtz_scheduler_state"
 _RETRIES = "select distinct job_name from qrtz_job_details where job_group = :job_group"
 
@@ -41,7 +43,8 @@ def engine_liveness(connection: Connection) -> Liveness:
     """Tells whether an engine may be running against this database.
 
     On PostgreSQL a scheduler table that is absent or may not be read counts as a running engine; SQLite is nobody's
-    production database, and there it counts as none.
+    production database, and there it counts as none. A check-in whose time is no number (SQLite keeps any text) counts
+    as one just now.
     """
     if not can_read(connection, "qrtz_scheduler_state"):
         if connection.dialect.name == SQLITE:
@@ -52,8 +55,10 @@ def engine_liveness(connection: Connection) -> Liveness:
         )
     now = database_time(connection).timestamp() * 1000
     for last, interval, instance in connection.execute(text(_SCHEDULERS)):
+        if not (isinstance(last, _NUMBER) and isinstance(interval, _NUMBER)):
+            return Liveness(True, f"when the engine {instance} checked in cannot be read, so it may be running")
         if now - last < _CHECK_INS * interval:
-            return Liveness(True, f"the engine {instance} checked in {max(0, round((now - last) / 1000))} s ago")
+            return Liveness(True, f"the engine {instance} checked in {round(max(0, now - last) / 1000)} s ago")
     return Liveness(False, "no engine has checked in lately")
 
 

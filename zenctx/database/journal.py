@@ -8,12 +8,12 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, case, func, select, update
 
 from zenctx import __version__
 from zenctx.database.columns import utc_now
@@ -22,6 +22,9 @@ from zenctx.database.schema import zenctx_operation
 from zenctx.errors import ZenctxError
 
 Clock = Callable[[], datetime]
+
+VERIFY = "verify"
+"""The command whose arguments decide how much its counts mean."""
 
 _OUTCOMES = {
     0: "done",
@@ -127,11 +130,44 @@ def latest_of(connection: Connection, commands: Sequence[str], *, limit: int | N
     return [_operation(row) for row in connection.execute(query)]
 
 
-def unfinished(connection: Connection, commands: Sequence[str]) -> list[Operation]:
-    """Give the operations of some commands that run, or have died, oldest first."""
-    query = select(zenctx_operation).where(
-        zenctx_operation.c.command.in_(commands), zenctx_operation.c.outcome.is_(None)
-    )
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Operations that ended alike: how many, and the latest of their beginnings and ends.
+
+    `arguments` are those of verifications alone. A time that somebody wrote and that cannot be read is None.
+    """
+
+    command: str
+    outcome: str | None
+    exit_code: int | None
+    error_kind: str | None
+    counts: Mapping[str, Any]
+    arguments: Mapping[str, Any]
+    number: int
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def alike(connection: Connection) -> Iterator[Alike]:
+    """Yield all operations, those that ended alike together, by the latest beginning; they are streamed.
+
+    A library that fails a thousand times at the same thing leaves a thousand rows: the database counts them.
+    """
+    table = zenctx_operation.c
+    arguments = case((table.command == VERIFY, table.arguments), else_="{}")
+    same = (table.command, table.outcome, table.exit_code, table.error_kind, table.counts, arguments)
+    latest_start = func.max(table.started_at)
+    query = select(*same, func.count(), latest_start, func.max(table.finished_at)).group_by(*same)
+    found = connection.execute(query.order_by(latest_start), execution_options={"yield_per": 500})
+    for command, outcome, exit_code, error_kind, counts, asked, *rest in found:
+        yield Alike(command, outcome, exit_code, error_kind, _object(counts), _object(asked), *rest)
+
+
+def unfinished(connection: Connection, commands: Sequence[str] | None = None) -> list[Operation]:
+    """Give the operations (of some commands, or of all) that run, or have died, oldest first."""
+    query = select(zenctx_operation).where(zenctx_operation.c.outcome.is_(None))
+    if commands is not None:
+        query = query.where(zenctx_operation.c.command.in_(commands))
     return [_operation(row) for row in connection.execute(query.order_by(zenctx_operation.c.id))]
 
 
@@ -142,7 +178,16 @@ def _change(connection: Connection, operation_id: str, **values: object) -> None
 
 def _operation(row: Row[Any]) -> Operation:
     fields = dict(row._mapping)
-    return Operation(**{**fields, "arguments": json.loads(row.arguments), "counts": json.loads(row.counts)})
+    return Operation(**{**fields, "arguments": _object(row.arguments), "counts": _object(row.counts)})
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Read a JSON object; an empty one for what somebody else has made of it."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def who() -> str:

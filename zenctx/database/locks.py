@@ -39,6 +39,8 @@ class Hold(NamedTuple):
     unless: Lock | None = None
 
 
+UPGRADE_LOCK = 0x7A656E6374780001
+"""The advisory lock of PostgreSQL that upgrades of our own tables take; the first letters spell zenctx."""
 _LOCK_SUFFIX = "zenctx-lock"
 _BUSY = {
     Lock.CONTENT: "another zenctx command holds the contexts and files",
@@ -139,11 +141,15 @@ def advisory_key(lock: Lock) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
+def lock_file(database: Database, lock: Lock) -> str:
+    """Gives the path of the file beside an SQLite database that is locked."""
+    return f"{database.sqlite_path}.{lock.value}.{_LOCK_SUFFIX}"
+
+
 @contextmanager
 def _held_in_file(database: Database, lock: Lock, exclusive: bool) -> Iterator[None]:
-    path = f"{database.sqlite_path}.{lock.value}.{_LOCK_SUFFIX}"
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle = os.open(lock_file(database, lock), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise DatabaseError(f"the lock file beside {database.description} cannot be opened: {error.strerror}") from None
     try:

@@ -89,6 +89,14 @@ class PlannedRuns:
         """Leaves the run out of `links`: it could not be written."""
         self._execute("update runs set retry_of = null where run_id = ?", (run_id,))
 
+    def forget(self, run_id: str) -> None:
+        """Takes a run for one that is not to be written."""
+        self._execute("update runs set writes = 0, retry_of = null where run_id = ?", (run_id,))
+
+    def link(self, run_id: str, retry_of: str) -> None:
+        """Takes in which run a new one is to name."""
+        self._execute("update runs set retry_of = ?, is_new = 1 where run_id = ?", (retry_of, run_id))
+
     def note_conversions(self, records: Iterable[Record], taken_at: datetime | None) -> None:
         """Notes how the planned runs were converted last, and how last before the snapshot was taken.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from zenctx.database.schema import zenctx_quarantine
 
@@ -47,6 +47,12 @@ def find(connection: Connection, run_ids: Sequence[str], direction: str) -> dict
 def has_any(connection: Connection) -> bool:
     """Tells whether any row is quarantined at all."""
     return connection.execute(select(zenctx_quarantine.c.run_id).limit(1)).first() is not None
+
+
+def count(connection: Connection) -> int:
+    """Gives how many rows are quarantined."""
+    counted: int = connection.execute(select(func.count()).select_from(zenctx_quarantine)).scalar_one()
+    return counted
 
 
 def walk(connection: Connection) -> Iterator[Quarantined]:

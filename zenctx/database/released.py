@@ -127,15 +127,18 @@ def forget(connection: Connection, gc_id: str, root: str, paths: Sequence[str]) 
 
 def latest(connection: Connection, path: str, root: str = PERSISTENT) -> ReleaseRecord | None:
     """Gives the newest record of a file; None where it was never released."""
+    return latest_of(connection, [path], root).get(path)
+
+
+def latest_of(connection: Connection, paths: Sequence[str], root: str = PERSISTENT) -> dict[str, ReleaseRecord]:
+    """Gives the newest record of each of some files; those that were never released are absent."""
     table = zenctx_released_file
-    query = (
-        select(table)
-        .where(table.c.path == path, table.c.root == root)
-        .order_by(table.c.released_at.desc(), table.c.gc_id.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
-    return None if row is None else _record(row)
+    found: dict[str, ReleaseRecord] = {}
+    for some in _chunks(paths):
+        query = select(table).where(table.c.path.in_(some), table.c.root == root)
+        for row in connection.execute(query.order_by(table.c.released_at, table.c.gc_id)):
+            found[row.path] = _record(row)
+    return found
 
 
 def of_gc(connection: Connection, gc_id: str, *, state: ReleasedState | None = None) -> Iterator[list[ReleaseRecord]]:

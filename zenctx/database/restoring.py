@@ -4,9 +4,8 @@ One transaction writes some runs, each with its context, its runtime state and w
 database refuses is found by halving, and the others are written.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text
 
@@ -16,10 +15,10 @@ from zenctx.database.columns import utc_now
 from zenctx.database.engine import SQLITE, Database, write_transaction
 from zenctx.database.errors import LostConnectionError, RejectedValueError, TransientDatabaseError
 from zenctx.database.planned import Link
-from zenctx.database.rows import RunRow
-from zenctx.database.run_columns import FittedRow, RunColumns
+from zenctx.database.run_columns import RunColumns
+from zenctx.database.run_writes import Outcome, Refusal, RunWrite, SeenRun, bound_context, expression
 from zenctx.database.schema import workflow_runs, workflows, zenctx_runtime_state
-from zenctx.database.stored_values import BLOB, parameter
+from zenctx.database.trial import Trial
 from zenctx.database.whole_rows import StoredState
 
 NEUTRAL = "restored"
@@ -50,59 +49,13 @@ _LINK = {
         update workflow_runs set retry_of = :retry_of
         where id = :run_id and retry_of is null and exists (select 1 from workflow_runs where id = :retry_of)""",
 }
+_OWN = """
+    select id::text from workflow_runs
+    where id = any(cast(:ids as uuid[])) and xmin = cast(pg_current_xact_id() as xid)"""
 _AT_WORK = """
     select distinct cast(workflow_run_id as text) from node_executions
     where cast(workflow_run_id as text) in :ids and started_at is not null and ended_at is null
         and upper(status) = 'RUNNING'"""
-
-
-class SeenRun(NamedTuple):
-    """A run as it was read: its row, the state beside it, and the run that it tries again."""
-
-    row: RunRow
-    state: StoredState | None
-    retry_of: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunWrite:
-    """One run to be written.
-
-    `seen` is what it replaces, None for a run that is not there; then `columns` has its other columns. `context` None
-    is SQL NULL; SQLite stores it as text, or in another class where `storage` names one. `direction`: what is to be on
-    record of its conversion, None to leave the record as it is. `keeps_state`: the runtime state stays as it is.
-    """
-
-    run_id: str
-    context: bytes | None
-    state: StoredState | None
-    seen: SeenRun | None
-    columns: FittedRow = field(default_factory=FittedRow)
-    direction: str | None = None
-    keeps_state: bool = False
-    storage: str = ""
-
-
-class Refusal(NamedTuple):
-    """A run that was not written, and why, in words without a value."""
-
-    run_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of some writes: `changed` are runs that somebody else has written since they were read."""
-
-    written: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-
-    def add(self, other: "Outcome") -> None:
-        """Takes in what became of others."""
-        self.written.extend(other.written)
-        self.changed.extend(other.changed)
-        self.refused.extend(other.refused)
 
 
 def read_states(connection: Connection, run_ids: Sequence[str]) -> dict[str, StoredState]:
@@ -123,6 +76,16 @@ def read_links(connection: Connection, run_ids: Sequence[str]) -> dict[str, str]
         query = select(column.id, column.retry_of).where(column.id.in_(ids), column.retry_of.is_not(None))
         found |= {str(run_id): str(retry_of) for run_id, retry_of in connection.execute(query)}
     return found
+
+
+def existing_runs(connection: Connection, run_ids: Iterable[str]) -> frozenset[str]:
+    """Gives those of some runs that are here; an id that the database cannot be asked for is none of them."""
+    asked = sorted(run_id for run_id in run_ids if _may_be(connection.dialect.name, run_id))
+    found: set[str] = set()
+    for some in _chunks(asked):
+        query = select(workflow_runs.c.id).where(workflow_runs.c.id.in_(some))
+        found |= {str(run_id) for run_id in connection.scalars(query)}
+    return frozenset(found)
 
 
 def existing_workflows(connection: Connection, workflow_ids: Sequence[str]) -> frozenset[str] | None:
@@ -157,6 +120,7 @@ class RunWriter:
         self._columns = columns
         self._operation_id = operation_id
         self._dialect = connection.dialect.name
+        self._trial = Trial(database, connection, columns)
 
     def write(self, writes: Sequence[RunWrite]) -> Outcome:
         """Writes runs in one transaction; where one is refused or held by somebody, in smaller ones.
@@ -185,7 +149,7 @@ class RunWriter:
         """
         statement = text(_LINK[self._dialect])
         with self._database.translated_errors(), write_transaction(self._connection):
-            for run_id, retry_of, _ in (link for link in links if self._may_be(link.retry_of)):
+            for run_id, retry_of, _ in (link for link in links if _may_be(self._dialect, link.retry_of)):
                 self._connection.execute(statement, {"run_id": run_id, "retry_of": retry_of})
             linked = read_links(self._connection, [link.run_id for link in links])
         return [link for link in links if link.run_id not in linked]
@@ -214,29 +178,36 @@ class RunWriter:
         statement = _UPDATE[self._dialect]
         for storage in sorted({write.storage for write in writes}):
             alike = [write for write in writes if write.storage == storage]
-            parameters = [{"run_id": write.run_id, "context": self._value(write)} for write in alike]
-            self._connection.execute(text(statement.format(self._expression(storage))), parameters)
+            parameters = [{"run_id": write.run_id, "context": bound_context(self._dialect, write)} for write in alike]
+            self._connection.execute(text(statement.format(expression(self._dialect, storage))), parameters)
 
     def _insert(self, writes: Sequence[RunWrite]) -> set[str]:
         """Inserts rows; gives the ids of those that somebody else has inserted meanwhile."""
-        later = self._absent({link for write in writes if (link := write.columns.retry_of) is not None})
+        named = {link for write in writes if (link := write.columns.retry_of) is not None}
+        later = named - existing_runs(self._connection, named)
+        alike: dict[str, dict[str, dict[str, object]]] = {}
         came: set[str] = set()
         for write in writes:
             # The run that it tries again may be restored later.
             row = write.columns.without_link() if write.columns.retry_of in later else write.columns
             values = {f"c{number}": value for number, value in enumerate(row.values.values())}
-            statement = text(self._columns.insertion(row, self._expression(write.storage)))
-            inserted = self._connection.execute(statement, {**values, "context": self._value(write)})
-            if not inserted.rowcount:
-                came.add(write.run_id)
+            statement = self._columns.insertion(row, expression(self._dialect, write.storage))
+            parameters = {**values, "context": bound_context(self._dialect, write)}
+            if any(write.run_id in rows for rows in alike.values()):
+                came.add(write.run_id)  # the first counts of those that stand twice
+            else:
+                alike.setdefault(statement, {})[write.run_id] = parameters
+        for statement, rows in alike.items():
+            inserted = self._connection.execute(text(statement), list(rows.values()))
+            if inserted.rowcount != len(rows):
+                came |= rows.keys() - self._own(list(rows))
         return came
 
-    def _absent(self, run_ids: set[str]) -> set[str]:
-        present: set[str] = set()
-        for some in _chunks(sorted(filter(self._may_be, run_ids))):
-            query = select(workflow_runs.c.id).where(workflow_runs.c.id.in_(some))
-            present |= {str(run_id) for run_id in self._connection.scalars(query)}
-        return run_ids - present
+    def _own(self, run_ids: Sequence[str]) -> set[str]:
+        """Gives those of some runs that this transaction has inserted; none was there when it began to write."""
+        if self._dialect == SQLITE:
+            return set(existing_runs(self._connection, run_ids))  # nobody else can write while it is open
+        return {str(run_id) for run_id in self._connection.scalars(text(_OWN), {"ids": list(run_ids)})}
 
     def _write_states(self, writes: Sequence[RunWrite]) -> None:
         for ids in _chunks([write.run_id for write in writes]):
@@ -256,50 +227,10 @@ class RunWriter:
             ids = [write.run_id for write in writes if write.direction == direction]
             conversions.record(self._connection, self._operation_id, direction, ids)
 
-    def _may_be(self, run_id: str) -> bool:
-        """Whether the database can be asked for a run of this id."""
-        return self._dialect == SQLITE or conversions.is_run_id(run_id)
-
-    def _expression(self, storage: str) -> str:
-        if self._dialect == SQLITE:
-            return ":context" if storage else "cast(:context as text)"
-        return "cast(:context as jsonb)"
-
-    def _value(self, write: RunWrite) -> object:
-        """As the driver takes it: SQLite keeps bytes that are no UTF-8, too, and PostgreSQL has none."""
-        if write.context is None or (self._dialect == SQLITE and write.storage in ("", BLOB)):
-            return write.context
-        spelled = write.context.decode()
-        return parameter(spelled, write.storage)[1] if self._dialect == SQLITE else spelled
-
     def _why(self, write: RunWrite, error: Exception) -> str:
         if isinstance(error, TransientDatabaseError):
             return "somebody holds its row: run the same command again"
-        if isinstance(error, RejectedValueError):
-            where = self._refused_part(write)
-            return f"the database does not take {error.reason}{where}"
-        if isinstance(error, UnicodeDecodeError):
-            return "the database does not take a text that is not UTF-8"
-        return "a value of it is not what its class of storage says"
-
-    def _refused_part(self, write: RunWrite) -> str:
-        """Names the column that the database refuses by itself, where one does."""
-        for name, value in write.columns.values.items():
-            if isinstance(value, str) and self._refuses(value, self._columns.types[name]):
-                return f" in its column {name}"
-        if write.context is not None and self._refuses(write.context.decode(), "jsonb"):
-            return " in its context"
-        return ""
-
-    def _refuses(self, value: str, kind: str) -> bool:
-        if self._dialect == SQLITE:
-            return False
-        try:
-            with self._database.translated_errors(), write_transaction(self._connection):
-                self._connection.execute(text(f"select cast(:value as {kind}) is null"), {"value": value})
-        except RejectedValueError:
-            return True
-        return False
+        return self._trial.why(write, error)
 
 
 def _is_as_seen(seen: SeenRun | None, found: tuple[object, ...] | None, states: Mapping[str, StoredState]) -> bool:
@@ -311,6 +242,11 @@ def _is_as_seen(seen: SeenRun | None, found: tuple[object, ...] | None, states: 
     if len(found) == 1:
         return found[0] == row.version
     return found == (row.text, row.status, row.stored_start, row.stored_end)
+
+
+def _may_be(dialect: str, run_id: str) -> bool:
+    """Whether the database can be asked for a run of this id."""
+    return dialect == SQLITE or conversions.is_run_id(run_id)
 
 
 def _chunks(items: Sequence[Any]) -> list[Sequence[Any]]:

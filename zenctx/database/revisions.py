@@ -11,10 +11,9 @@ from sqlalchemy import Connection, text
 
 from zenctx.database.checks import Current, current, current_revision, unknown_revision
 from zenctx.database.engine import POSTGRESQL, Database, Dialect, write_transaction
+from zenctx.database.locks import UPGRADE_LOCK
 from zenctx.errors import DatabaseError
 
-UPGRADE_LOCK = 0x7A656E6374780001
-"""The advisory lock of PostgreSQL that upgrades take; the first letters spell zenctx."""
 _LOCK_WAIT = {"postgresql": {"lock_timeout": "30s"}, "sqlite": {"busy_timeout": "30000"}}
 
 

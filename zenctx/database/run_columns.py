@@ -12,11 +12,21 @@ from zenctx.errors import DataError
 
 CONTEXT = "context"
 
-# Generated columns cannot be written; `format_type` gives the type as a cast takes it, schema and all.
+# Generated columns cannot be written; `format_type` gives the type as a cast takes it, schema and all. A cast to
+# varchar(3) would cut a text in silence, so texts are cast without a length, and the table refuses what is too long.
 _POSTGRESQL = """
-    select attname, format_type(atttypid, atttypmod) from pg_catalog.pg_attribute
+    select
+        attname,
+        format_type(atttypid, case when is_limited then null else atttypmod end),
+        case when is_limited then atttypmod - 4 end,
+        attnotnull,
+        atthasdef or attidentity <> ''
+    from pg_catalog.pg_attribute
+    cross join lateral (select atttypid in ('varchar'::regtype, 'bpchar'::regtype) and atttypmod > 4) as t (is_limited)
     where attrelid = to_regclass('workflow_runs') and attnum > 0 and not attisdropped and attgenerated = ''"""
-_SQLITE = "select name, type from pragma_table_xinfo('workflow_runs') where hidden = 0"
+_SQLITE = """
+    select name, type, null, "notnull", dflt_value is not null
+    from pragma_table_xinfo('workflow_runs') where hidden = 0"""
 _BOOLEANS = {"t": 1, "true": 1, "f": 0, "false": 0}
 _NUMBERS = (INTEGER, REAL)
 
@@ -41,10 +51,16 @@ class FittedRow:
 
 @dataclass(frozen=True, slots=True)
 class RunColumns:
-    """Name and type of each column that can be written, but for the context."""
+    """Name and type of each column that can be written, but for the context.
+
+    `lengths`: the most characters that some take. `required` may not be null, and `without_default` must be given.
+    """
 
     types: Mapping[str, str]
     is_sqlite: bool
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    without_default: frozenset[str] = frozenset()
 
     @property
     def has_links(self) -> bool:
@@ -55,9 +71,10 @@ class RunColumns:
         """Gives the values that have a column here.
 
         `storage` names SQLite's class of those that are not text (see `zenctx.database.stored_values`). Raises
-        DataError for a value that cannot be had as this database would have it.
+        DataError for a value that cannot be had as this database would have it, and for one that must not be lacking.
         """
         fitted = {name: self._fitted(name, columns[name], storage.get(name)) for name in self.types if name in columns}
+        self._require(columns)
         return FittedRow(
             {name: value for name, (value, _) in fitted.items()},
             frozenset(name for name, (_, is_bytes_of_text) in fitted.items() if is_bytes_of_text),
@@ -72,16 +89,30 @@ class RunColumns:
 
         `context` is the expression of its context. Names and types are those of the catalog, never a snapshot's.
         """
-        values = [self._expression(number, name, row) for number, name in enumerate(row.values)]
         names = ", ".join(_quoted(name) for name in (*row.values, CONTEXT))
-        listed = ", ".join([*values, context])
+        listed = ", ".join([*self.expressions(row), context])
         # Whoever inserts it at the same moment keeps it: the caller counts what was inserted.
         return f"insert into workflow_runs ({names}) values ({listed}) on conflict do nothing"  # noqa: S608 - see above
+
+    def expressions(self, row: FittedRow) -> list[str]:
+        """Gives the expressions of the values of a row, in their order."""
+        return [self._expression(number, name, row) for number, name in enumerate(row.values)]
 
     def _expression(self, number: int, name: str, row: FittedRow) -> str:
         if self.is_sqlite:
             return f"cast(:c{number} as text)" if name in row.as_text else f":c{number}"
         return f"cast(:c{number} as {_escaped(self.types[name])})"
+
+    def _require(self, columns: Mapping[str, str | None]) -> None:
+        for name in sorted(self.required):
+            if name in columns and columns[name] is None:
+                raise DataError(f"its column {name} is empty, and may not be so here")
+            if name not in columns and name in self.without_default:
+                raise DataError(f"it has no column {name}, and the table here must have one")
+
+        for name, length in self.lengths.items():
+            if len(columns.get(name) or "") > length:
+                raise DataError(f"its column {name} takes {length:,} characters, and the snapshot holds more")
 
     def _fitted(self, name: str, value: str | None, storage: str | None) -> tuple[object, bool]:
         if value is not None and not _is_text(value):
@@ -107,8 +138,15 @@ class RunColumns:
 def read_columns(connection: Connection) -> RunColumns:
     """Reads the columns of the table from the catalog."""
     is_sqlite = connection.dialect.name == SQLITE
-    rows = connection.execute(text(_SQLITE if is_sqlite else _POSTGRESQL))
-    return RunColumns({name: kind for name, kind in rows if name != CONTEXT}, is_sqlite)
+    query = text(_SQLITE if is_sqlite else _POSTGRESQL)
+    rows = {name: rest for name, *rest in connection.execute(query) if name != CONTEXT}
+    return RunColumns(
+        {name: kind for name, (kind, *_) in rows.items()},
+        is_sqlite,
+        {name: length for name, (_, length, *_) in rows.items() if length is not None},
+        frozenset(name for name, (_, _, is_required, _) in rows.items() if is_required),
+        frozenset(name for name, (*_, has_default) in rows.items() if not has_default),
+    )
 
 
 def _as_stored(name: str, value: str | None, storage: str) -> tuple[object, bool]:

@@ -1,5 +1,6 @@
 """Reading and writing runs, whatever the database: the one place that chooses the dialect's module."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -121,18 +122,25 @@ def read_run(database: Database, connection: Connection, run_id: str) -> RunRow:
 def read_in_order(database: Database, connection: Connection, run_ids: Sequence[str]) -> Iterator[list[RunRow]]:
     """Yields the runs of these ids, in the order given, in pieces that fit memory; ids without a row are left out."""
     reader = access(database)
-    rest = list(run_ids)
+    rest = deque(run_ids)
     while rest:
         rows = reader.read_batch(connection, None, BatchLimits(rows=len(rest)), Selection(run_ids=tuple(rest)))
         found = {row.run_id: row for row in rows}
-        if len(found) == len(rest):
-            yield [found[run_id] for run_id in rest]
-            return
-        # Not all came: either the rows are large, or some are gone. The first is read by itself, the rest again.
-        first, rest = rest[0], rest[1:]
-        row = found.get(first) or reader.read_run(connection, first)
-        if row is not None:
-            yield [row]
+        if not found:
+            return  # a batch has one row at least, if there is any
+        part: list[RunRow] = []
+        while rest and found:
+            row = found.pop(rest[0], None)
+            if row is not None:
+                part.append(row)
+            # It did not come: either the rows are large, or it is gone. Order needs it before those that came.
+            elif (row := reader.read_run(connection, rest[0])) is not None:
+                yield from ([part] if part else [])
+                part = []
+                yield [row]
+            rest.popleft()
+        if part:
+            yield part
 
 
 def normalised(database: Database, selection: Selection) -> Selection:

@@ -34,7 +34,7 @@ from zenctx.database.saving import (
     require_unmoved,
     write_stored,
 )
-from zenctx.errors import RefusedError, ZenctxError
+from zenctx.errors import DatabaseError, RefusedError, ZenctxError
 from zenctx.operations.live_files import LiveFiles, bind_store
 from zenctx.store.names import run_directory
 from zenctx.store.persistent import PersistentFile
@@ -140,7 +140,7 @@ class Save:
             for key, descriptor in described.entries.items()
         )
         keys = refused_keys(self.connection, members, self.database.description)
-        return [Failure(key, Stage.CREATION, reason) for key in keys]
+        return [Failure(key, Stage.CREATION, reason, DatabaseError.kind) for key in keys]
 
     def _superseded(self, before: StoredContext) -> list[ReleasedFile]:
         """The files that a row named before, as far as they are this run's own."""

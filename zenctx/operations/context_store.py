@@ -3,13 +3,14 @@
 `zenctx.operations.context_save` says in which order a save works, and why a crash at any point loses nothing.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Self
 
 from zenctx.config import DEFAULT, Settings
-from zenctx.context.counters import Failure, Stage, ValueCounters
+from zenctx.context.counters import Failure, Stage, ValueCounters, failures_by_kind
 from zenctx.context.descriptor import UNKNOWN_SIZE, RefValueDescriptor
 from zenctx.context.factory import RefValueFactory
 from zenctx.context.forms import Detection, Form, detect
@@ -30,6 +31,7 @@ from zenctx.errors import (
     DatabaseError,
     DataError,
     InvalidDescriptorError,
+    PartialError,
     SetupError,
     ZenctxError,
 )
@@ -65,6 +67,7 @@ class ContextStore:
         self.factory = factory or RefValueFactory(self.rules)
         self.on_missing = on_missing
         self.counters = ValueCounters()
+        self._noted: Counter[tuple[str, str]] = Counter()
 
     @classmethod
     def open(cls, settings: Settings, *, engine_reads: EngineReads | None = None) -> Self:
@@ -189,7 +192,7 @@ class ContextStore:
                 except SetupError:
                     raise
                 except ZenctxError as error:
-                    failures.append(Failure(member.name, Stage.RESTORATION, error.message))
+                    failures.append(Failure(member.name, Stage.RESTORATION, error.message, error.kind))
         return RestoredValues(values, tuple(failures))
 
     def _find_file(self, descriptor: RefValueDescriptor) -> ValueFile:
@@ -224,13 +227,36 @@ class ContextStore:
             raise
 
     def _note(self, command: str, run_id: str, error: ZenctxError) -> None:
-        failures = getattr(error, "failures", ())
+        failures: Sequence[Failure] = getattr(error, "failures", ())
+        kinds = failures_by_kind(failures)
+        self._noted += _flat(kinds)
+        self._record(command, {"run_id": run_id}, {"failures": len(failures), "value_failures": kinds}, error)
+
+    def _note_rest(self) -> None:
+        """Notes the failures that stopped nobody: files that were missing and done without, files that stay."""
+        rest = _flat(self.counters.snapshot().failure_kinds) - self._noted
+        if rest:
+            kinds: dict[str, dict[str, int]] = {}
+            for (stage, kind), count in rest.items():
+                kinds.setdefault(stage, {})[kind] = count
+            self._noted += rest
+            self._record("context_store", {}, {"failures": rest.total(), "value_failures": kinds}, None)
+
+    def _record(
+        self,
+        command: str,
+        arguments: Mapping[str, object],
+        counts: Mapping[str, object],
+        error: ZenctxError | None,
+    ) -> None:
+        exit_code = error.exit_code if error else PartialError.exit_code
         with suppress(ZenctxError, OSError), self.database.connect(session_settings(self.database)) as connection:
-            operation_id = journal.begin(connection, command, {"run_id": run_id})
-            journal.finish(connection, operation_id, error.exit_code, {"failures": len(failures)}, error)
+            operation_id = journal.begin(connection, command, arguments)
+            journal.finish(connection, operation_id, exit_code, counts, error)
 
     def close(self) -> None:
-        """Closes the database."""
+        """Closes the database, after a note in the journal of failures that stopped nobody."""
+        self._note_rest()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -248,6 +274,10 @@ def _released_on_error(restored: RestoredValues) -> Iterator[None]:
     except BaseException:
         restored.release()
         raise
+
+
+def _flat(kinds: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str]]:
+    return Counter({(stage, kind): count for stage, of_stage in kinds.items() for kind, count in of_stage.items()})
 
 
 def _state(stored: StoredContext, run_id: str) -> RuntimeState:

@@ -4,27 +4,24 @@ The plan says what is kept and why; it is carried out under the repository's loc
 still there.
 """
 
-import contextlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from zenctx.config import Settings
 from zenctx.context.retention import Candidate, Policy, decide
-from zenctx.database import journal
-from zenctx.database.checks import has_zenctx_tables
 from zenctx.database.engine import Database
 from zenctx.errors import DamagedFileError, NotFoundError, PartialError, RefusedError, UsageError, ZenctxError
 from zenctx.operations.guards import require_persistence
-from zenctx.snapshots.model import DamagedManifest, SnapshotInfo
+from zenctx.operations.record import recorded
+from zenctx.snapshots.model import DamagedManifest, SnapshotHeader, SnapshotInfo
 from zenctx.snapshots.repository import Repository
 
 _NAMED_RUNS = re.compile(r"\bnamed runs?\b")
 _GIVEN = "given"
-_INTERRUPTED = 130
 
 
 class Action(StrEnum):
@@ -143,22 +140,25 @@ def execute(repository: Repository, made: ForgetPlan, settings: Settings, databa
     LockedError while others use the repository, PartialError where it failed after the first removal.
     """
     require_persistence(settings)
-    with _recorded(database, made) as record, repository.lock_exclusive():
+    with recorded(database, "forget", _arguments(made)) as record, repository.lock_exclusive():
         now = {info.snapshot_id for info in repository.snapshots()}
         if not made.kept <= now:
             raise RefusedError(
                 "snapshots that were to be kept are gone meanwhile, and so nothing was removed",
                 hint="run it again: it decides anew",
             )
+        removed = 0
         for manifest in made.removed:
             try:
-                record.removed += repository.remove(manifest)
+                removed += repository.remove(manifest)
             except ZenctxError as error:
-                raise _half_way(error, record.removed) from None
+                raise _half_way(error, removed) from None
+            finally:
+                record.counts = {"removed": removed}
         left = len(now - {each.snapshot_id for each in made.removed})
-        report = _report(_summary(repository, made, record.removed, left, record.note), made, dry_run=False)
-        record.report = report
-    return report
+        summary = _summary(repository, made, removed, left, record.note)
+        record.counts = asdict(summary)
+    return _report(summary, made, dry_run=False)
 
 
 def _by_name(
@@ -234,14 +234,16 @@ def _group(repository: Repository, info: SnapshotInfo) -> object:
     """Gives what tells snapshots that compete from others: database, selection, and the runs where they were named."""
     header = info.header
     runs: frozenset[str] = frozenset()
-    if not info.is_safety and (header.dialect == _GIVEN or is_of_named_runs(header.selection)):
+    if not info.is_safety and (header.dialect == _GIVEN or is_of_named_runs(header)):
         runs = frozenset(run.run_id for run in repository.read(info))
     return header.database_identity or header.database, header.selection, runs
 
 
-def is_of_named_runs(selection: str) -> bool:
-    """Tells from the words of a snapshot's selection whether its runs were named one by one."""
-    return _NAMED_RUNS.search(selection) is not None
+def is_of_named_runs(header: SnapshotHeader) -> bool:
+    """Tells whether the runs of a snapshot were named one by one: by its words where it does not say how many were."""
+    if header.named_runs is not None:
+        return header.named_runs > 0
+    return _NAMED_RUNS.search(header.selection) is not None
 
 
 def _holds_only(repository: Repository, info: SnapshotInfo, run_ids: Sequence[str]) -> bool:
@@ -266,50 +268,6 @@ def _refuse_to_remove_all(made: ForgetPlan, found: Sequence[SnapshotInfo]) -> No
         raise RefusedError(
             f"no {what} would be left", hint="--unsafe-remove-all does it all the same; --dry-run shows what would go"
         )
-
-
-@dataclass(slots=True)
-class _Record:
-    """What the journal will be told at the end."""
-
-    note: str
-    removed: int = 0
-    report: ForgetReport | None = None
-
-
-@contextlib.contextmanager
-def _recorded(database: Database | None, made: ForgetPlan) -> Iterator[_Record]:
-    """Records the command in the journal where there is one: snapshots may have to go when the database is away."""
-    operation_id, note = _begin(database, made)
-    record = _Record(note)
-    ending: ZenctxError | None = None
-    exit_code = _INTERRUPTED
-    try:
-        yield record
-        exit_code = record.report.exit_code if record.report else 1
-    except ZenctxError as error:
-        ending, exit_code = error, error.exit_code
-        raise
-    finally:
-        if database is not None and operation_id is not None:
-            counts = asdict(record.report.summary) if record.report else {"removed": record.removed}
-            with contextlib.suppress(ZenctxError), database.connect() as connection:
-                journal.finish(connection, operation_id, exit_code, counts, ending)
-
-
-def _begin(database: Database | None, made: ForgetPlan) -> tuple[str | None, str]:
-    if database is None:
-        return None, "not recorded: the database cannot be opened"
-    try:
-        with database.connect() as connection:
-            known = has_zenctx_tables(connection)
-            connection.rollback()
-            if not known:
-                return None, "not recorded: the tables of zenctx are not there ('zenctx db upgrade')"
-            operation_id = journal.begin(connection, "forget", _arguments(made))
-            return operation_id, f"recorded as {operation_id}"
-    except ZenctxError as error:
-        return None, f"not recorded: {error.message}"
 
 
 def _arguments(made: ForgetPlan) -> dict[str, object]:

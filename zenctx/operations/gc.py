@@ -21,10 +21,11 @@ from zenctx.database.schema import REVISION_TABLE
 from zenctx.errors import ZenctxError
 from zenctx.operations.collection import plan as plans
 from zenctx.operations.collection import recover, snapshots, undo, wording
+from zenctx.operations.collection.clocks import Clocks
 from zenctx.operations.collection.execute import Executor, as_item
 from zenctx.operations.collection.guards import check_store
+from zenctx.operations.collection.ledger import OnItem
 from zenctx.operations.collection.plan import Plan
-from zenctx.operations.collection.planner import OnItem
 from zenctx.operations.collection.prepare import Given, Prepared, prepared, store_facts, trash_of
 from zenctx.operations.collection.report import (
     Action,
@@ -39,7 +40,7 @@ from zenctx.operations.collection.report import (
     UndoReport,
     UndoSummary,
 )
-from zenctx.operations.collection.request import Clocks, GcRequest
+from zenctx.operations.collection.request import GcRequest
 from zenctx.operations.guards import require_persistence
 from zenctx.operations.live_files import live_files
 

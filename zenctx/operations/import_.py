@@ -18,11 +18,11 @@ from zenctx.database.scratch_objects import ObjectList
 from zenctx.errors import NotFoundError, RefusedError
 from zenctx.operations.archiving.check import Checked, check_archive
 from zenctx.operations.archiving.crypto import NO_KEYS, Keys, decryptor, is_encrypted, temporary_file
-from zenctx.operations.archiving.record import recorded
 from zenctx.operations.archiving.report import ImportReport, ImportSummary
 from zenctx.operations.guards import require_persistence
 from zenctx.operations.live_files import chunks
 from zenctx.operations.progress import SILENT, Progress
+from zenctx.operations.record import recorded
 from zenctx.operations.repository import object_store, open_repository
 from zenctx.snapshots.archive import ArchiveReader, damaged_archive
 from zenctx.snapshots.repository import Repository
@@ -129,7 +129,7 @@ class _Work:
         self._progress.start(checked.objects, "objects")
         self._plain.seek(0)
         reader, new, new_bytes = ArchiveReader(self._plain), 0, 0
-        with repository.store.batch() as batch:
+        with repository.store.batch(compares=True) as batch:
             for part in reader.parts():
                 if part.part != "manifest":
                     stored = batch.put_object(reader.pieces(), checksum=part.checksum)

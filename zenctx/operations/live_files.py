@@ -17,7 +17,7 @@ from zenctx.context.descriptor import (
 )
 from zenctx.database.engine import Connection
 from zenctx.database.store_binding import BoundKind, bind, bound_store
-from zenctx.errors import DamagedFileError, InvalidDescriptorError, RefusedError
+from zenctx.errors import AlteredFileError, InvalidDescriptorError, RefusedError
 from zenctx.store.base import EntryKind, NewFile
 from zenctx.store.local import LocalStore
 from zenctx.store.locators import Locators
@@ -62,13 +62,13 @@ class LiveFiles:
 
 
 def check_content(descriptor: RefValueDescriptor, size: int, checksum: str | None) -> None:
-    """Raises DamagedFileError unless content of this size and checksum (None: not known) is what a descriptor says."""
+    """Raises AlteredFileError unless content of this size and checksum (None: not known) is what a descriptor says."""
     if descriptor.size not in (UNKNOWN_SIZE, size):
-        raise DamagedFileError(
+        raise AlteredFileError(
             f"the file {descriptor.locator!r} has {size} bytes, its descriptor says {descriptor.size}"
         )
     if checksum is not None and compare_checksum(descriptor.checksum, checksum) is ChecksumState.MISMATCH:
-        raise DamagedFileError(f"the file {descriptor.locator!r} does not have the checksum of its descriptor")
+        raise AlteredFileError(f"the file {descriptor.locator!r} does not have the checksum of its descriptor")
 
 
 def digest(file: BinaryIO) -> tuple[int, str]:
@@ -114,7 +114,14 @@ def bind_store(live: LiveFiles, connection: Connection) -> None:
         bind(connection, BoundKind.STORE, live.store.create_id(), str(live.store.root))
 
 
+def check_usable(live: LiveFiles, connection: Connection) -> None:
+    """Raises RefusedError, as `bind_store` would, before anything is written; makes and binds nothing."""
+    if not check_store(live, connection):
+        _refuse_used(live)
+
+
 def _refuse_used(live: LiveFiles) -> None:
+    """Raises RefusedError for a directory that somebody has made a store, and put values into."""
     if live.store.read_id() and any(entry.kind is EntryKind.VALUE for entry in live.store.scan()):
         raise RefusedError(
             f"the directory {live.store.root} has files of another database, and this one is bound to none",
@@ -138,6 +145,6 @@ def check_store(live: LiveFiles, connection: Connection) -> bool:
         what = "has no marker" if found is None else "belongs to another store"
         raise RefusedError(
             f"the directory {live.store.root} {what}, and the database is bound to the store {bound.store_id}",
-            hint="check that the right volume is mounted; 'zenctx db bind' accepts another directory for good",
+            hint="check that the right volume is mounted; 'zenctx db bind --replace' accepts another directory for good",
         )
     return True

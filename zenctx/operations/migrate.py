@@ -13,7 +13,6 @@ from time import monotonic
 from typing import Protocol
 
 from zenctx.config import Settings
-from zenctx.context.direction import Direction
 from zenctx.database import conversions, journal, quarantine, runs
 from zenctx.database.checks import has_table, require_engine_tables, require_zenctx_tables
 from zenctx.database.engine import Connection, Database
@@ -24,7 +23,7 @@ from zenctx.database.schema import REVISION_TABLE
 from zenctx.database.sessions import Session
 from zenctx.errors import PartialError, UsageError, ZenctxError
 from zenctx.operations.guards import require_persistence
-from zenctx.operations.live_files import LiveFiles, check_store, live_files
+from zenctx.operations.live_files import LiveFiles, check_usable, live_files
 from zenctx.operations.migration import wording
 from zenctx.operations.migration.brakes import Stop
 from zenctx.operations.migration.crew import crew, shared_by_workers
@@ -80,8 +79,8 @@ def migrate(
             prepared = plan(database, connection, settings, request)
             require_zenctx_tables(connection)
         hands = Hands.open(stack, database, live, request.direction)
-        if request.direction is Direction.LEGACY:
-            check_store(live, hands.connection)
+        # Here rather than with the first large value, when whole batches have been converted.
+        check_usable(live, hands.connection)
         prepared = replace(prepared, operation_id=journal.begin(hands.connection, "migrate", _arguments(request)))
         work = _Work(database, live, prepared, hands.unseen(request))
         if work.unseen:

@@ -22,7 +22,9 @@ from zenctx.database.planned import PlannedRuns
 from zenctx.database.restoring import RunWriter
 from zenctx.database.run_columns import read_columns
 from zenctx.database.store_binding import database_identity
+from zenctx.database.trial import Trial
 from zenctx.errors import NotFoundError, PartialError, RefusedError, ZenctxError
+from zenctx.operations.collection.explain import explain_over_new_connection
 from zenctx.operations.guards import require_persistence
 from zenctx.operations.live_files import LiveFiles, bind_store, live_files
 from zenctx.operations.progress import SILENT, Progress
@@ -31,6 +33,7 @@ from zenctx.operations.restoring import wording
 from zenctx.operations.restoring.decide import Judge
 from zenctx.operations.restoring.look import Looker
 from zenctx.operations.restoring.place import check_place
+from zenctx.operations.restoring.rehearsal import Rehearsal
 from zenctx.operations.restoring.report import RestoreReport, Tally
 from zenctx.operations.restoring.request import RestoreRequest
 from zenctx.operations.restoring.safety import take_safety_snapshot
@@ -38,7 +41,6 @@ from zenctx.operations.restoring.select import selected
 from zenctx.operations.restoring.stage import has_content, is_own, source_of
 from zenctx.operations.restoring.target import Wish
 from zenctx.operations.restoring.work import OnItem, Restorer, Tools, plan
-from zenctx.operations.restoring.work import rehearse as rehearse_runs
 from zenctx.snapshots.model import SnapshotInfo, SnapshotRun
 from zenctx.snapshots.repository import Repository
 
@@ -76,7 +78,9 @@ def restore(
 def rehearse(
     database: Database, settings: Settings, request: RestoreRequest, on_item: OnItem, progress: Progress = SILENT
 ) -> RestoreReport:
-    """Tells what `restore` would do, run by run and key by key. Changes nothing; needs rights to read only.
+    """Tells what `restore` would do, run by run and key by key, and how that would end; changes nothing.
+
+    Needs rights to read only, and reads the files that it would put back.
 
     Raises as `restore` does, but for locks and tables of zenctx, which it does without.
     """
@@ -90,7 +94,8 @@ def rehearse(
         tools = call.tools(connection, repository, planned)
         origin = check_place(tools.live, database, connection, info)
         progress.start(info.totals.runs, "runs")
-        rehearse_runs(tools, selected(repository.read(info, verify_first=True), request.run_ids, info))
+        trial = Trial(database, connection, tools.looker.columns)
+        Rehearsal(tools, trial).rehearse(selected(repository.read(info, verify_first=True), request.run_ids, info))
         progress.finish()
     _require_keys(request, info, tools.tally)
     return wording.rehearsed(info, tools.tally, origin)
@@ -116,7 +121,7 @@ class _Call:
             self.database, connection, columns, liveness, has_own_tables=has_own_tables, only_new=request.as_new_run
         )
         wish = Wish(request.form, request.on_missing, self.settings.storage_rules())
-        source = source_of(repository, live)
+        source = source_of(repository, live, partial(explain_over_new_connection, self.database, live))
         judge = Judge(request, wish, source, partial(has_content, live), partial(is_own, live), self.database.dialect)
         tally, redact_keys = Tally(), self.settings.redact_keys
         return Tools(repository, live, judge, looker, planned, tally, self.on_item, self.progress, redact_keys)

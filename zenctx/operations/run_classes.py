@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 
-from zenctx.context.classes import ZOMBIE_AGE, RunClass, RunFacts, classify_run
+from zenctx.context.classes import ZOMBIE_AGE, Classified, RunClass, RunFacts, classify_run
 from zenctx.database.engine import Connection
 from zenctx.database.engine_state import database_time, last_signs, pending_retries
 from zenctx.database.rows import RunRow
 
 
 def run_classes(connection: Connection, rows: Sequence[tuple[RunRow, bool]]) -> list[RunClass]:
-    """Gives the class of each row, told whether it has a context that is neither null nor empty.
+    """Gives the class of each row; see `classified`."""
+    return [each.run_class for each in classified(connection, rows)]
+
+
+def classified(connection: Connection, rows: Sequence[tuple[RunRow, bool]]) -> list[Classified]:
+    """Gives class and reason for each row, told whether it has a context that is neither null nor empty.
 
     Ends no transaction. One question to each of the engine's tables answers for all of the rows: ask for many at once,
     there may be no index that helps.
@@ -32,6 +37,6 @@ def run_classes(connection: Connection, rows: Sequence[tuple[RunRow, bool]]) -> 
                 times_readable=row.times_readable,
             ),
             now,
-        ).run_class
+        )
         for row, has_context in rows
     ]

@@ -183,7 +183,8 @@ def _take(work: _Work, source: Source, repository: Repository, note: str) -> Sna
     store_id = _store_id(work.live)
     with ExitStack() as stack:
         known = stack.enter_context(repository.known_files(store_id))
-        manifest = stack.enter_context(repository.write(_header(work.request, source, store_id)))
+        header = _header(work.request, source, store_id)
+        manifest = stack.enter_context(repository.write(header, compares=work.request.paranoid))
         finder = _finder(work, source, None if work.request.paranoid else known)
         _carry_out(work, source, finder, Execution(manifest, work.live, work.telling, source.explain))
         work.telling.progress.note("writing the manifest")
@@ -243,6 +244,7 @@ def _header(request: SnapshotRequest, source: Source, store_id: str) -> Snapshot
         database_identity=source.identity,
         store_id=store_id,
         selection=request.describe(),
+        named_runs=len(request.selection.run_ids),
     )
 
 

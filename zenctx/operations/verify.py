@@ -5,21 +5,23 @@ So with the repository of snapshots: every manifest to its end, and every object
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from zenctx.config import Settings
 from zenctx.database import runs
 from zenctx.database.checks import has_zenctx_tables, require_engine_tables
+from zenctx.database.columns import utc_now
 from zenctx.database.engine import Connection, Database
 from zenctx.database.rows import BatchLimits, RunRow
 from zenctx.database.scratch import FileList
 from zenctx.database.scratch_objects import ObjectList
 from zenctx.database.store_binding import BoundKind, bindings, bound_store
-from zenctx.errors import NotFoundError, ZenctxError
+from zenctx.errors import DatabaseError, NotFoundError, UsageError, ZenctxError
 from zenctx.operations.collection.explain import explain_missing
 from zenctx.operations.live_files import live_files
 from zenctx.operations.progress import SILENT, Progress
+from zenctx.operations.record import Looked, note
 from zenctx.operations.repository import open_repository
 from zenctx.operations.verification.hashing import Hasher
 from zenctx.operations.verification.report import (
@@ -45,6 +47,7 @@ __all__ = [
     "VerifyRequest",
     "VerifySummary",
     "verify",
+    "verify_on_record",
     "verify_snapshots",
 ]
 
@@ -78,6 +81,24 @@ def verify(
                 counts = check.counts
     progress.finish()
     return report(request, findings, rows, counts)
+
+
+def verify_on_record(
+    database: Database, settings: Settings, request: VerifyRequest, on_item: OnFinding, progress: Progress = SILENT
+) -> VerifyReport:
+    """As `verify`, and leaves the outcome in the journal where that can be written; without it nothing is missing."""
+    started_at = utc_now()
+    asked = {"runs": request.selection.run_ids, "quick": request.quick, "subset": request.subset}
+    try:
+        report = verify(database, settings, request, on_item, progress)
+    except (DatabaseError, UsageError, NotFoundError):
+        raise  # nothing was looked at, or nowhere to record it
+    except ZenctxError as error:
+        note(settings, Looked("verify", asked, started_at, error.exit_code, error=error))
+        raise
+    counts = {**asdict(report.summary), "error_kinds": dict(report.errors), "altered": report.altered}
+    note(settings, Looked("verify", asked, started_at, report.exit_code, counts))
+    return report
 
 
 def verify_snapshots(

@@ -82,7 +82,7 @@ class _Kind(Struct):
     format: int
 
 
-class _Header(Struct, forbid_unknown_fields=True):
+class _Header(Struct, forbid_unknown_fields=True, omit_defaults=True):
     zenctx: str
     format: int
     created_at: str
@@ -95,6 +95,7 @@ class _Header(Struct, forbid_unknown_fields=True):
     database_identity: str | None
     store_id: str | None
     selection: str
+    named_runs: _Count | None = None
 
 
 class _Totals(Struct, forbid_unknown_fields=True):
@@ -134,6 +135,7 @@ def encode_header(header: SnapshotHeader) -> bytes:
             database_identity=header.database_identity and _clean(header.database_identity),
             store_id=header.store_id and _clean(header.store_id),
             selection=_clean(header.selection),
+            named_runs=header.named_runs,
         )
     )
 
@@ -157,6 +159,7 @@ def decode_header(line: bytes) -> SnapshotHeader:
         database_identity=found.database_identity,
         store_id=found.store_id,
         selection=found.selection,
+        named_runs=found.named_runs,
     )
 
 

@@ -68,7 +68,8 @@ class SnapshotHeader:
 
     `created_at` is aware, when the rows were read; `version` and `who` are those of the zenctx that took it.
     `database` is the address with its password masked, `database_identity` and `store_id` what tells the database and
-    the store of live files from others. `selection` says in words which runs were asked for.
+    the store of live files from others. `selection` says in words which runs were asked for, `named_runs` how many
+    of them were named one by one; None: it was not written down.
     """
 
     format: int
@@ -82,6 +83,7 @@ class SnapshotHeader:
     database_identity: str | None
     store_id: str | None
     selection: str
+    named_runs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,8 +89,10 @@ class Repository:
         return find(reference, self._names(), self._look)
 
     @contextmanager
-    def write(self, header: SnapshotHeader) -> Iterator[ManifestWriter]:
+    def write(self, header: SnapshotHeader, *, compares: bool = False) -> Iterator[ManifestWriter]:
         """A new snapshot: put its objects, add its runs, then `commit`; without that nothing stays but objects.
+
+        `compares`: objects that are put and are there are read, and damaged ones replaced; see `ObjectStore.batch`.
 
         Holds the lock together with others; take it before what earlier snapshots know is read, so that it stays true.
 
@@ -101,7 +103,7 @@ class Repository:
             info = manifest.commit()
         ```
         """
-        with self.store.lock_shared(), self.store.batch() as batch, self.store.spool() as spool:
+        with self.store.lock_shared(), self.store.batch(compares=compares) as batch, self.store.spool() as spool:
             yield ManifestWriter(self.store, batch, spool, header)
 
     def read(self, info: SnapshotInfo, *, verify_first: bool = False) -> Iterator[SnapshotRun]:

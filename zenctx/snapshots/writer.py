@@ -48,8 +48,10 @@ class ManifestWriter:
         """Store in the background what `source` opens; see `ObjectBatch.submit`. Faster for many files."""
         return self._batch.submit(source, checksum=checksum)
 
-    def add(self, run: SnapshotRun) -> None:
+    def add(self, run: SnapshotRun) -> bool:
         """Append a run; each object that it names was put by this writer, or is known from an earlier snapshot.
+
+        Gives whether the run itself is kept as an object that was damaged, and has been written anew.
 
         Raises `DamagedFileError` when an object that it names is not stored, or has another size, and `RefusedError`
         for a run of more than 2 GiB; the snapshot is then without it, and can go on.
@@ -58,11 +60,13 @@ class ManifestWriter:
         for file in run.files:
             if file.checksum is not None:
                 self._require(file.checksum, file.size)
-        line = encoding.encode_run(run)
+        line, is_repaired = encoding.encode_run(run), False
         if len(line) > INLINE_LINE:
-            line = self._put_elsewhere(line, run.run_id)
+            stored = self._put_elsewhere(line, run.run_id)
+            line, is_repaired = encoding.encode_elsewhere(stored.checksum, stored.size), stored.is_repaired
         self._write(line)
         self._totals = encoding.add_run(self._totals, run)
+        return is_repaired
 
     @property
     def totals(self) -> SnapshotTotals:
@@ -110,13 +114,12 @@ class ManifestWriter:
             found = "is not in the repository" if entry is None else f"has {entry.size} bytes, not {size}"
             raise DamagedFileError(f"the object {checksum} {found}")
 
-    def _put_elsewhere(self, line: bytes, run_id: str) -> bytes:
+    def _put_elsewhere(self, line: bytes, run_id: str) -> StoredObject:
         if len(line) > MAX_RUN:
             raise RefusedError(
                 f"the run {run_id[:100]!a} takes {len(line):,} bytes, more than a snapshot can hold of one"
             )
-        stored = self._batch.put_object(line)
-        return encoding.encode_elsewhere(stored.checksum, stored.size)
+        return self._batch.put_object(line)
 
     def _content(self) -> Iterator[bytes]:
         while chunk := self._spool.read(_CHUNK):

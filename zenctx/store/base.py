@@ -22,6 +22,8 @@ marker and the manifests of a repository) under names of the caller's. Guarantee
 
 7. **Written once.** An object that exists with the size it should have is never written again, and no named blob is
    ever replaced. What stands in an object's place with another size is damage: content with the right hash replaces it.
+   So it does where a batch that `compares` reads what is there, and finds other content of the same size. Whoever has
+   the damaged object open goes on reading that, and sees at its end that it is damaged.
 8. **Durable when it says so.** After `put_object`, `put_named` and the end of an `ObjectBatch` what was stored survives
    a power cut. A caller writes what names an object only after that; so a crash leaves at worst objects that nothing
    names, and temporaries.
@@ -152,7 +154,8 @@ class ValueStore(Protocol):
 class StoredObject:
     """An object that is stored: its `sha256:<hex>`, its size in bytes, and whether it had to be written.
 
-    `is_repaired`: something else stood under its name, of another size or no file at all, and has been replaced.
+    `is_repaired`: something else stood under its name, of another size or no file at all, or (where a batch compares)
+    with other content, and has been replaced.
     """
 
     checksum: str
@@ -222,8 +225,11 @@ class ObjectStore(Protocol):
         Where that object exists already, the content is read and hashed, but not written.
         """
 
-    def batch(self) -> AbstractContextManager[ObjectBatch]:
-        """A batch of objects, flushed by a clean end of the context; otherwise they may stay without a name."""
+    def batch(self, *, compares: bool = False) -> AbstractContextManager[ObjectBatch]:
+        """A batch of objects, flushed by a clean end of the context; otherwise they may stay without a name.
+
+        With `compares` an object that is there already is read before it is relied on, and replaced if it is damaged.
+        """
 
     def has(self, checksum: str) -> bool:
         """Whether there is an object of this name, whatever its size. `DamagedFileError` for a malformed checksum."""

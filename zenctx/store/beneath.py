@@ -10,14 +10,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
 from zenctx.errors import DamagedFileError, LocatorRefusedError
-from zenctx.store.faults import shown, store_error, translated
+from zenctx.store.faults import SpeakingFile, shown, store_error, translated
 from zenctx.store.names import split_name
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _DIRECTORY = _ROOT | os.O_NOFOLLOW
@@ -57,7 +54,7 @@ def open_file(root: Path, name: str) -> BinaryIO:
             _explain(error, root, name, last, parent)
     try:
         _require_regular(os.fstat(fd).st_mode, shown(root / name))
-        return io.BufferedReader(_File(fd, root))
+        return io.BufferedReader(SpeakingFile(fd, root, "r"))
     except BaseException:
         os.close(fd)
         raise
@@ -73,22 +70,6 @@ def stat_file(root: Path, name: str) -> os.stat_result:
     _refuse_link(status.st_mode, shown(root / name), last)
     _require_regular(status.st_mode, shown(root / name))
     return status
-
-
-class _File(io.FileIO):
-    """An open file whose read errors are sentences."""
-
-    def __init__(self, fd: int, root: Path) -> None:
-        super().__init__(fd, "r")
-        self._root = root
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
-        with translated(self._root, "read"):
-            return super().readinto(buffer)
-
-    def readall(self) -> bytes | None:  # type: ignore[override]  # typeshed: FileIO.readall may also return None
-        with translated(self._root, "read"):
-            return super().readall()
 
 
 @contextmanager

@@ -1,12 +1,17 @@
 """Turns an error of the operating system into one sentence that names the directory and what to do."""
 
 import errno
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from zenctx.errors import StoreError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 _RIGHTS = ("this user lacks the rights", "Run zenctx as a user who has them, or give them to its group.")
 _MISSING = ("it does not exist", "Check its name, and that its volume is mounted.")
@@ -48,3 +53,26 @@ def translated(directory: Path, done: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise store_error(error, directory, done) from error
+
+
+class SpeakingFile(io.FileIO):
+    """An open file below `directory`, whose errors are sentences."""
+
+    def __init__(self, fd: int, directory: Path, mode: Literal["r", "r+"]) -> None:
+        super().__init__(fd, mode)
+        self._directory = directory
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
+        """See `io.FileIO`; raises StoreError, as the others do."""
+        with translated(self._directory, "read"):
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes | None:  # type: ignore[override]  # typeshed: FileIO.readall may also return None
+        """See `io.FileIO`."""
+        with translated(self._directory, "read"):
+            return super().readall()
+
+    def write(self, data: "ReadableBuffer", /) -> int | None:  # type: ignore[override]
+        """See `io.FileIO`."""
+        with translated(self._directory, "written"):
+            return super().write(data)

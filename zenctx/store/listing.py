@@ -12,7 +12,7 @@ from pathlib import Path
 from zenctx.store.base import EntryKind, FileEntry, FileStat
 from zenctx.store.beneath import open_directory, open_root
 from zenctx.store.faults import translated
-from zenctx.store.names import TEMPORARY_PREFIX, is_reserved
+from zenctx.store.names import TEMPORARY_PREFIX, is_reserved, is_text
 
 _MAX_DEPTH = 16
 _NOT_OURS = {errno.ENOTDIR, errno.ELOOP}
@@ -83,7 +83,10 @@ def _stat(directory: int, name: str) -> FileStat | None:
 
 
 def list_temporaries(directory: Path, prefix: str) -> Iterator[str]:
-    """Yields the names of regular files in a directory that begin with `prefix`; none where there is no directory."""
+    """Yields the names of regular files in a directory that begin with `prefix`; none where there is no directory.
+
+    Names that are no text are left out: nobody could name such a file.
+    """
     with translated(directory, "read"):
         try:
             entries = os.scandir(directory)
@@ -91,7 +94,7 @@ def list_temporaries(directory: Path, prefix: str) -> Iterator[str]:
             return
         with entries:
             for entry in entries:
-                if entry.name.startswith(prefix) and entry.is_file(follow_symlinks=False):
+                if entry.name.startswith(prefix) and is_text(entry.name) and entry.is_file(follow_symlinks=False):
                     yield entry.name
 
 
@@ -143,7 +146,7 @@ def _sorted_in(fd: int, found: Directory, prefix: str) -> tuple[list[str], bool]
     with os.scandir(fd) as entries:
         for entry in entries:
             name, is_empty = entry.name, False
-            is_plain = not (name[0] in ".zZ" and is_reserved(name)) and (name.isascii() or _is_text(name))
+            is_plain = not (name[0] in ".zZ" and is_reserved(name)) and (name.isascii() or is_text(name))
             if is_plain and entry.is_file(follow_symlinks=False):
                 values.append(prefix + name)
             elif is_plain and entry.is_dir(follow_symlinks=False):
@@ -154,8 +157,12 @@ def _sorted_in(fd: int, found: Directory, prefix: str) -> tuple[list[str], bool]
 
 
 def _set_aside(entry: os.DirEntry[str], found: Directory, prefix: str) -> None:
-    """Takes note of what is no value by its name, if it is worth one."""
+    """Takes note of what is no value by its name, if it is worth one. A name that is no text is written as one."""
     kind = EntryKind.UNKNOWN
+    if not is_text(entry.name):
+        shown = os.fsencode(prefix + entry.name).decode(errors="backslashreplace")
+        found.others.append(FileEntry(_below(found.name, shown), kind))
+        return
     if is_reserved(entry.name):
         if not entry.name.startswith(TEMPORARY_PREFIX):
             return
@@ -166,11 +173,3 @@ def _set_aside(entry: os.DirEntry[str], found: Directory, prefix: str) -> None:
 
 def _below(directory: str, name: str) -> str:
     return f"{directory}/{name}" if directory else name
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

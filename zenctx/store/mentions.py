@@ -15,6 +15,7 @@ from operator import itemgetter
 
 from zenctx.errors import LocatorRefusedError
 from zenctx.store.locators import Locators
+from zenctx.store.names import MAX_NAME_BYTES
 
 Mentioned = dict[str, set[str]]
 """Names of files by directory, both as in the store; `STORAGE` stands for the directory of temporary files."""
@@ -27,6 +28,7 @@ _STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _HIDING = re.compile(rb"\\u00[2-7]")
 # A component that is neither reserved nor anything but itself.
 _PLAIN = rb"((?!(?i:zenctx-))[A-Za-z0-9_-][A-Za-z0-9._-]*)"
+_BEHIND_BASE = re.compile(f'"{_PLAIN.decode()}/{_PLAIN.decode()}(?="|\\Z)')
 _FIRST = itemgetter(0)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]{8,}")
 
@@ -44,11 +46,38 @@ class Mentions:
         if any(json.dumps(mark, ensure_ascii=False) != f'"{mark}"' for mark in self.marks or ()):
             self._marks = self.marks = None
 
+    @property
+    def base(self) -> str | None:
+        """How a locator of zenctx begins in a JSON text, up to the slash before the name; None where that varies."""
+        return f"{self._locators.base}/" if self._usual is not None and self._locators.base.isascii() else None
+
+    def behind_base(self, joined: str) -> Mentioned:
+        """Gives what strings name that begin with the base: `joined` has what stands behind it, a quote before each.
+
+        What stands before the first quote means nothing. There is no escape in them.
+        """
+        found: Mentioned = {}
+        usual = _BEHIND_BASE.findall(joined)
+        if len(usual) == joined.count('"'):
+            for directory, name in usual:
+                found.setdefault(directory, set()).add(name)
+            return found
+        for name in joined.split('"')[1:]:
+            self._take(f"{self.base}{name}".encode(), found)
+        return found
+
     def find(self, text: bytes) -> Mentioned:
         """Gives what the text of a context names. What is no JSON at all is searched like the rest."""
         if self._marks is not None and not self._may_hide(text):
             return self._quickly(text)
         return self._carefully(text)
+
+    def place(self, locator: str) -> tuple[str, str] | None:
+        """Gives the directory and name of the file that a locator leads to; None where that is no value's place."""
+        usual = self._usual_locator if len(locator) <= MAX_NAME_BYTES else None
+        if usual is not None and (match := usual.fullmatch(locator)) is not None:
+            return match[1], match[2]
+        return self._resolved(locator)
 
     def _may_hide(self, text: bytes) -> bool:
         """Whether a mark could stand in the text in other bytes than its own."""
@@ -90,9 +119,16 @@ class Mentions:
         """A locator as zenctx writes it, as a whole JSON string."""
         base = self._locators.base
         probe = self._resolved(f"{base}/a/b")
-        if probe != ("a", "b") or json.dumps(base, ensure_ascii=False) != f'"{base}"':
+        if self._marks is None or probe != ("a", "b") or json.dumps(base, ensure_ascii=False) != f'"{base}"':
             return None
         return re.compile(b'"' + re.escape(base.encode()) + b"/" + _PLAIN + b"/" + _PLAIN + b'"')
+
+    @cached_property
+    def _usual_locator(self) -> re.Pattern[str] | None:
+        """The same as it is when it is read."""
+        if self._usual is None:
+            return None
+        return re.compile(re.escape(self._locators.base) + "/" + _PLAIN.decode() + "/" + _PLAIN.decode())
 
     @cached_property
     def _in_usual(self) -> list[int]:

@@ -27,6 +27,15 @@ def is_reserved(component: str) -> bool:
     return component.lower().startswith(_RESERVED_PREFIXES)
 
 
+def is_text(name: str) -> bool:
+    """Whether a name that the file system gave is text, and not just bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def temporary_name() -> str:
     """A new name for what is on its way to its final name."""
     return TEMPORARY_PREFIX + secrets.token_hex(12)

@@ -3,6 +3,9 @@
 An object becomes durable in two steps. Its content is synced before it has its name (`PendingFile`), so that what has a
 name is whole. Its name is synced with its directory by `flush`, also when it was there already: another writer may have
 made it a moment ago, and may not have come to this step.
+
+A damaged object is replaced by one rename of a file that is whole and synced. Others may do so at the same time: each
+of them puts the same content there. Who removes objects holds the store alone, and so never meets this.
 """
 
 import hashlib
@@ -17,10 +20,10 @@ from threading import BoundedSemaphore
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from zenctx.errors import DamagedFileError
+from zenctx.errors import DamagedFileError, ZenctxError
 from zenctx.store.access import Access
 from zenctx.store.base import Content, ObjectContent, StoredObject
-from zenctx.store.beneath import open_directory, open_root
+from zenctx.store.beneath import open_directory, open_file, open_root
 from zenctx.store.durable import PendingFile, sync_directory
 from zenctx.store.faults import translated
 from zenctx.store.hashing import copy_hashed
@@ -31,6 +34,8 @@ PRIVATE = Access(0o600)
 
 CHUNK = 1024 * 1024
 _WORKERS = 2
+_REMEMBERED = 100_000
+"""Of how many objects a batch remembers that it has compared them."""
 _UNDER_WAY = 8
 """How many files are handed over before the caller waits: each holds a file and a chunk."""
 
@@ -38,9 +43,11 @@ _UNDER_WAY = 8
 class LocalBatch:
     """Objects on their way into `root`; an `ObjectBatch`."""
 
-    def __init__(self, root: Path) -> None:
-        """Opens the directory; raises `StoreError` when it is missing."""
+    def __init__(self, root: Path, *, compares: bool = False) -> None:
+        """Opens the directory; raises `StoreError` when it is missing. `compares`: see `ObjectStore.batch`."""
         self._root = root
+        self._compares = compares
+        self._whole: set[bytes] = set()
         with self._writing(), closing_fd(open_root(root)) as fd:
             self._objects = open_directory(OBJECTS, fd)
         self._touched: set[str] = set()
@@ -62,7 +69,7 @@ class LocalBatch:
     def put_object(self, content: ObjectContent, *, checksum: str | None = None) -> StoredObject:
         """Store one object; see `ObjectBatch.put_object`."""
         size = _size_of(content)
-        if checksum is not None and size is not None and self._size_there(checksum) == size:
+        if checksum is not None and size is not None and self._is_there(checksum, size):
             return self._compare(content, checksum)
         with self._writing():
             pending = PendingFile(self._objects)
@@ -110,6 +117,25 @@ class LocalBatch:
             return status.st_size if stat.S_ISREG(status.st_mode) else -1
         return None
 
+    def _is_there(self, checksum: str, size: int) -> bool:
+        """Whether the object is there, as far as its size says; where this batch compares, as far as its bytes do."""
+        if self._size_there(checksum) != size:
+            return False
+        return not self._compares or self._is_whole(checksum)
+
+    def _is_whole(self, checksum: str) -> bool:
+        key = bytes.fromhex(object_parts(checksum)[1])
+        if key in self._whole:
+            return True
+        try:
+            with open_file(self._root, "/".join((OBJECTS, *object_parts(checksum)))) as file:
+                is_whole = _digest(file) == checksum
+        except ZenctxError:
+            return False  # what cannot be read cannot be relied on either
+        if is_whole and len(self._whole) < _REMEMBERED:
+            self._whole.add(key)
+        return is_whole
+
     def _compare(self, content: ObjectContent, checksum: str) -> StoredObject:
         """Read what is there already, as far as name and size say; nothing is written."""
         size, found = copy_hashed(_chunked(content), lambda _: None)
@@ -133,22 +159,20 @@ class LocalBatch:
 
     def _publish(self, pending: PendingFile, checksum: str, size: int) -> StoredObject:
         shard, name = object_parts(checksum)
-        there = self._size_there(checksum)
-        if there == size:
+        if self._is_there(checksum, size):
             self._touched.add(shard)
             return StoredObject(checksum, size, is_new=False)
+        is_new, is_repaired = True, False
         with self._writing(), closing_fd(self._shard(shard)) as fd:
             try:
                 pending.publish([name], PRIVATE, fd)
             except FileExistsError:
                 # Synced by now. Either another writer was faster, or what is there is damaged.
-                there = self._size_there(checksum)
-                if there != size:
+                is_new = is_repaired = not self._is_there(checksum, size)
+                if is_repaired:
                     pending.replace(name, fd)
-            else:
-                there = None
         self._touched.add(shard)
-        return StoredObject(checksum, size, is_new=there != size, is_repaired=there not in {None, size})
+        return StoredObject(checksum, size, is_new=is_new, is_repaired=is_repaired)
 
     def _shard(self, shard: str) -> int:
         try:

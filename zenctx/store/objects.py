@@ -7,22 +7,19 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from zenctx.errors import NotFoundError, RefusedError
 from zenctx.store.base import Content, Leftovers, ObjectContent, ObjectEntry, StoredObject
 from zenctx.store.beneath import open_directory, open_file, open_root
 from zenctx.store.directories import make_with_parents, sync_upwards
 from zenctx.store.durable import PendingFile, sync_directory
-from zenctx.store.faults import shown, store_error, translated
+from zenctx.store.faults import SpeakingFile, shown, store_error, translated
 from zenctx.store.hashing import copy_hashed
 from zenctx.store.locks import hold
 from zenctx.store.names import TEMPORARY_PREFIX
 from zenctx.store.object_batch import PRIVATE, LocalBatch, closing_fd
 from zenctx.store.object_names import OBJECTS, blob_parts, checksum_of, is_blob_name, is_listed, object_parts
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
 
 _ATTEMPTS = 5
 """How often the root is made anew when another first user replaces it while it is still empty."""
@@ -69,9 +66,9 @@ class LocalObjects:
         with self.batch() as batch:
             return batch.put_object(content, checksum=checksum)
 
-    def batch(self) -> LocalBatch:
+    def batch(self, *, compares: bool = False) -> LocalBatch:
         """A batch of objects; see `ObjectStore.batch`."""
-        return LocalBatch(self.root)
+        return LocalBatch(self.root, compares=compares)
 
     def has(self, checksum: str) -> bool:
         """Whether there is such an object; see `ObjectStore.has`."""
@@ -168,7 +165,7 @@ class LocalObjects:
             tempfile.TemporaryFile(dir=self.root, prefix=TEMPORARY_PREFIX, buffering=0) as file,
         ):
             fd = os.dup(file.fileno())
-        return cast("BinaryIO", io.BufferedRandom(_Spool(fd, self.root)))
+        return cast("BinaryIO", io.BufferedRandom(SpeakingFile(fd, self.root, "r+")))
 
     def clean(self) -> Leftovers:
         """Delete what killed writers left; see `ObjectStore.clean`."""
@@ -260,23 +257,3 @@ class LocalObjects:
             for path in directory.iterdir():
                 if path.name.startswith(TEMPORARY_PREFIX) and not S_ISDIR(path.lstat().st_mode):
                     yield path
-
-
-class _Spool(io.FileIO):
-    """A file without a name, whose errors are sentences."""
-
-    def __init__(self, fd: int, root: Path) -> None:
-        super().__init__(fd, "r+")
-        self._root = root
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
-        with translated(self._root, "read"):
-            return super().readinto(buffer)
-
-    def readall(self) -> bytes | None:  # type: ignore[override]  # typeshed: FileIO.readall may also return None
-        with translated(self._root, "read"):
-            return super().readall()
-
-    def write(self, data: "ReadableBuffer", /) -> int | None:  # type: ignore[override]
-        with translated(self._root, "written"):
-            return super().write(data)

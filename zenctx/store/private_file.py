@@ -11,7 +11,7 @@ from zenctx.store.beneath import open_root
 from zenctx.store.durable import PendingFile, sync_directory
 from zenctx.store.faults import shown, translated
 
-_PRIVATE = Access(0o600)
+_PRIVATE = 0o600
 
 
 class Sink:
@@ -30,11 +30,11 @@ class Sink:
 
 
 @contextmanager
-def new_private_file(path: Path, *, replace: bool = False) -> Iterator[Sink]:
+def new_private_file(path: Path, *, replace: bool = False, mode: int = _PRIVATE) -> Iterator[Sink]:
     """Gives what takes the bytes of a new file (0600), which has its name after a clean end of the block, durably.
 
-    With `replace` it takes the place of a file of that name, all at once. Raises `RefusedError` where something has
-    that name already, `StoreError` where the directory cannot be written.
+    With `replace` it takes the place of a file of that name, all at once; `mode` is for a file that others read. Raises
+    `RefusedError` where something has that name already, `StoreError` where the directory cannot be written.
     """
     directory = path.absolute().parent
     if os.path.lexists(path) and not replace:
@@ -46,15 +46,15 @@ def new_private_file(path: Path, *, replace: bool = False) -> Iterator[Sink]:
         with pending:
             yield Sink(pending, directory)
             with translated(directory, "written"):
-                _publish(pending, path, parent if replace else None)
+                _publish(pending, path, Access(mode), parent if replace else None)
                 sync_directory(parent)
     finally:
         os.close(parent)
 
 
-def _publish(pending: PendingFile, path: Path, replace_in: int | None) -> None:
+def _publish(pending: PendingFile, path: Path, access: Access, replace_in: int | None) -> None:
     try:
-        pending.publish([path.name], _PRIVATE)
+        pending.publish([path.name], access)
     except FileExistsError:
         if replace_in is None:
             raise _exists(path) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from zenctx.store.base import EntryKind, FileEntry
 from zenctx.store.beneath import open_directory, open_root
 from zenctx.store.faults import translated
-from zenctx.store.names import TEMPORARY_PREFIX, is_reserved
+from zenctx.store.names import TEMPORARY_PREFIX, is_reserved, is_text
 
 # Values lie one directory deep; what is nested deeper than this is nobody's, and each level holds a descriptor open.
 _MAX_DEPTH = 16
@@ -64,17 +64,8 @@ def _kind(entry: os.DirEntry[str]) -> EntryKind | None:
     """What the entry is; None for a directory to look into."""
     if is_reserved(entry.name):
         return EntryKind.TEMPORARY if entry.name.startswith(TEMPORARY_PREFIX) else EntryKind.RESERVED
-    if not entry.name.isascii() and not _is_text(entry.name):
+    if not entry.name.isascii() and not is_text(entry.name):
         return EntryKind.UNKNOWN  # whatever it is: no locator could name it
     if entry.is_file(follow_symlinks=False):
         return EntryKind.VALUE
     return None if entry.is_dir(follow_symlinks=False) else EntryKind.UNKNOWN
-
-
-def _is_text(name: str) -> bool:
-    """Whether the bytes of a name are UTF-8; others arrive as lone surrogates."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -18,6 +18,23 @@ def test_a_directory_is_settled_by_just_its_names() -> None:
     assert list(shelf.take_all()) == []
 
 
+def test_names_that_stand_behind_quotes_settle_a_directory() -> None:
+    """All of them in it, and no other; what stands before the first quote means nothing."""
+    shelf = Shelf()
+    assert shelf.put("run", ["a", "b/c"])
+    for joined in (
+        '{"run/a',
+        '{"run/a"run/b/c"run/d',
+        '{"other/a"run/a"run/b/c',
+        '{"run/a"run/b/c"other/a',
+        "run/a",
+        "{",
+    ):
+        assert shelf.settle_joined("run", joined) == 0
+    assert shelf.settle_joined("run", '{"run/b/c"run/a"run/a') == 2
+    assert shelf.settle_joined("run", '{"run/b/c"run/a') == 0
+
+
 def test_what_has_no_room_is_not_taken() -> None:
     """Nor is a directory without files; what was taken comes back whole."""
     shelf = Shelf(most=450)

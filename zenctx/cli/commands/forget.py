@@ -1,22 +1,19 @@
 """`zenctx forget`: removes snapshots by a policy, or by name."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zenctx.cli import columns
+from zenctx.cli.arguments import Format
 from zenctx.cli.confirm import confirm, will_ask
 from zenctx.cli.invocation import Invocation
+from zenctx.cli.journal import journal_database
 from zenctx.cli.options import command
 from zenctx.context.retention import Policy, parse_duration
-from zenctx.errors import SetupError
 
 if TYPE_CHECKING:
-    from zenctx.config import Settings
-    from zenctx.database.engine import Database
-    from zenctx.operations.forget import ForgetPlan
+    from zenctx.operations.forget import ForgetPlan, ForgetRequest
 
 COLUMNS = (
     columns.text("action", "action"),
@@ -35,6 +32,12 @@ FACTS = (
     columns.number("damaged", "damaged"),
     columns.text("journal", "recorded"),
 )
+_SOUND = ("complete", "incomplete")
+"""What a manifest that can be read is; one that cannot is told of also where nothing else is."""
+
+
+def _keep_of(spans: str) -> Any:
+    return typer.Option(metavar="N", min=1, help=f"Keep the last one of each of N {spans}.")
 
 
 @command(
@@ -59,21 +62,11 @@ def forget(  # noqa: PLR0917 - one argument for each option
         typer.Argument(metavar="SNAPSHOT...", help="The snapshots to remove; else a policy decides."),
     ] = None,
     keep_last: Annotated[int | None, typer.Option(metavar="N", min=1, help="Keep the last N snapshots.")] = None,
-    keep_hourly: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Keep the last one of each of N hours.")
-    ] = None,
-    keep_daily: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Keep the last one of each of N days.")
-    ] = None,
-    keep_weekly: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Keep the last one of each of N weeks.")
-    ] = None,
-    keep_monthly: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Keep the last one of each of N months.")
-    ] = None,
-    keep_yearly: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Keep the last one of each of N years.")
-    ] = None,
+    keep_hourly: Annotated[int | None, _keep_of("hours")] = None,
+    keep_daily: Annotated[int | None, _keep_of("days")] = None,
+    keep_weekly: Annotated[int | None, _keep_of("weeks")] = None,
+    keep_monthly: Annotated[int | None, _keep_of("months")] = None,
+    keep_yearly: Annotated[int | None, _keep_of("years")] = None,
     keep_within: Annotated[
         str | None, typer.Option(metavar="AGE", help="Keep all within this time of the newest: 36h, 7d, 2w, 1y2m3d.")
     ] = None,
@@ -99,12 +92,6 @@ def forget(  # noqa: PLR0917 - one argument for each option
     displaces none that is complete. Safety snapshots do not count: they go after trash-retention-days. Objects go with
     gc.
     """
-    # Lazy: SQLAlchemy loads slowly.
-    from zenctx.database.columns import utc_now
-    from zenctx.operations import forget as operation
-    from zenctx.operations.repository import open_repository
-
-    settings = invocation.settings
     policy = Policy(
         keep_last or 0,
         keep_hourly or 0,
@@ -114,39 +101,40 @@ def forget(  # noqa: PLR0917 - one argument for each option
         keep_yearly or 0,
         None if keep_within is None else parse_duration(keep_within, option="--keep-within"),
         tuple(keep_tag or ()),
-        safety_days=settings.trash_retention_days,
+        safety_days=invocation.settings.trash_retention_days,
     )
-    request = operation.ForgetRequest(
+    # Lazy: SQLAlchemy loads slowly.
+    from zenctx.operations.forget import ForgetRequest
+
+    request = ForgetRequest(
         tuple(snapshot or ()), policy, tuple(tag or ()), tuple(run or ()), remove_all=unsafe_remove_all
     )
+    return _forget(invocation, request, dry_run=dry_run, asks=not dry_run and will_ask(yes=yes))
+
+
+def _forget(invocation: Invocation, request: "ForgetRequest", *, dry_run: bool, asks: bool) -> int:
+    from zenctx.database.columns import utc_now
+    from zenctx.operations import forget as operation
+    from zenctx.operations.repository import open_repository
+
+    settings = invocation.settings
     operation.check_request(request)
     repository = open_repository(settings)
     plan = operation.plan(repository, request, utc_now())
-    _show(invocation, plan)
+    # Silent from cron: what is asked for is that it is done. Who is asked has to see what about.
+    is_silent = invocation.quiet and invocation.format is Format.TABLE and not (dry_run or asks)
+    _show(invocation, plan, is_silent=is_silent)
     if dry_run:
         return invocation.output.finish(operation.rehearse(repository, plan))
-    if plan.removed and will_ask(yes=yes):
+    if plan.removed and asks:
         invocation.output.show("")  # so that all rows are seen before the question
         confirm(f"Remove {len(plan.removed):,} of these {len(plan.items):,} snapshots for good?")
-    with _journal(settings) as database:
+    with journal_database(settings) as database:
         return invocation.output.finish(operation.execute(repository, plan, settings, database))
 
 
-def _show(invocation: Invocation, plan: "ForgetPlan") -> None:
+def _show(invocation: Invocation, plan: "ForgetPlan", *, is_silent: bool) -> None:
     invocation.output.begin(COLUMNS, facts=FACTS if invocation.verbose else ())
     for item in plan.items:
-        invocation.output.item(item)
-
-
-@contextmanager
-def _journal(settings: "Settings") -> "Iterator[Database | None]":
-    """Opens the database whose journal is told; None where it cannot be opened."""
-    from zenctx.database.engine import Database
-
-    try:
-        database = Database.open(settings.db, read_only=False)
-    except SetupError:
-        yield None
-        return
-    with database:
-        yield database
+        if not is_silent or item.state not in _SOUND:
+            invocation.output.item(item)

@@ -1,7 +1,6 @@
 """`zenctx gc`: cleans up the files that nobody needs any more; its plan, the way back, the log, and pins."""
 
 import re
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,14 +9,16 @@ import typer
 
 from zenctx.cli import columns
 from zenctx.cli.arguments import Format
-from zenctx.cli.excerpt import Excerpt
+from zenctx.cli.confirm import confirm, will_ask
+from zenctx.cli.excerpt import Excerpt, OnTrouble
 from zenctx.cli.invocation import Invocation
 from zenctx.cli.options import command
 from zenctx.errors import UsageError
+from zenctx.operations.collection.ahead import ListStore, listed_ahead
+from zenctx.operations.collection.request import GcRequest, Limit
 
 if TYPE_CHECKING:
     from zenctx.operations.collection.report import GcSummary
-    from zenctx.operations.collection.request import GcRequest, Limit
 
 COLUMNS = (
     columns.text("action", "action"),
@@ -87,6 +88,52 @@ _AGE = re.compile(r"([0-9]{1,5})([hdw])")
 _AGES = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
+_DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Change nothing; show the plan.")]
+_PlanOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Save the plan to this file, for --apply.")]
+_ApplyOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Do what a saved plan says, as far as it still holds.")
+]
+_RetentionDaysOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, max=36500, help="Keep files of finished runs so long; else by the settings."),
+]
+_OrphansOption = Annotated[
+    bool | None,
+    typer.Option("--orphans/--no-orphans", help="Whether files that no run names go; else by the settings."),
+]
+_MaxDeleteOption = Annotated[
+    str, typer.Option(metavar="N|P%", help="Refuse to remove more than so many files, or such a part of them.")
+]
+_IncludeZombiesOption = Annotated[
+    bool, typer.Option("--include-zombies", help="Also files of runs without a sign of life for 30 days.")
+]
+_IncludeSoftDeletedOption = Annotated[
+    bool,
+    typer.Option("--include-soft-deleted", help="Also files of runs whose workflow or project is marked deleted."),
+]
+_TempFilesOption = Annotated[
+    str | None, typer.Option(metavar="AGE", help="Also temporary files of the engine older than this: 12h, 7d, 2w.")
+]
+_NoSnapshotsOption = Annotated[
+    bool, typer.Option("--no-snapshots", help="Leave snapshots and their objects alone, and do not look at them.")
+]
+_UnsafeRemoveAllSnapshotsOption = Annotated[
+    bool,
+    typer.Option("--unsafe-remove-all-snapshots", help="Go on where snapshot-keep leaves no complete snapshot."),
+]
+_AcceptNoReferencesOption = Annotated[
+    bool, typer.Option("--accept-no-references", help="Go on although no run in the database names any file.")
+]
+_IgnoreClocksOption = Annotated[
+    bool, typer.Option("--ignore-clocks", help="Go on although the clocks of machine and database disagree.")
+]
+_UndoOption = Annotated[
+    str | None, typer.Option(metavar="ID", help="Bring back what a clean-up removed: an id of gc log, or latest.")
+]
+_PurgeOption = Annotated[bool, typer.Option("--purge", help="Only empty the trash, now and for good.")]
+_YesOption = Annotated[bool, typer.Option("--yes", help="Ask nothing.")]
+
+
 @command(
     settings=_SETTINGS,
     examples="""
@@ -105,46 +152,22 @@ _AGES = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1
 )
 def gc(  # noqa: PLR0917 - one argument for each option
     invocation: Invocation,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; show the plan.")] = False,
-    plan: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the plan to this file, for --apply.")] = None,
-    apply: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Do what a saved plan says, as far as it still holds.")
-    ] = None,
-    retention_days: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, max=36500, help="Keep files of finished runs so long; else by the settings."),
-    ] = None,
-    orphans: Annotated[
-        bool | None,
-        typer.Option("--orphans/--no-orphans", help="Whether files that no run names go; else by the settings."),
-    ] = None,
-    max_delete: Annotated[
-        str, typer.Option(metavar="N|P%", help="Refuse to remove more than so many files, or such a part of them.")
-    ] = "50%",
-    include_zombies: Annotated[
-        bool, typer.Option("--include-zombies", help="Also files of runs without a sign of life for 30 days.")
-    ] = False,
-    include_soft_deleted: Annotated[
-        bool,
-        typer.Option("--include-soft-deleted", help="Also files of runs whose workflow or project is marked deleted."),
-    ] = False,
-    temp_files: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Also temporary files of the engine older than this: 12h, 7d, 2w.")
-    ] = None,
-    no_snapshots: Annotated[
-        bool, typer.Option("--no-snapshots", help="Leave snapshots and their objects alone, and do not look at them.")
-    ] = False,
-    accept_no_references: Annotated[
-        bool, typer.Option("--accept-no-references", help="Go on although no run in the database names any file.")
-    ] = False,
-    ignore_clocks: Annotated[
-        bool, typer.Option("--ignore-clocks", help="Go on although the clocks of machine and database disagree.")
-    ] = False,
-    undo: Annotated[
-        str | None, typer.Option(metavar="ID", help="Bring back what a clean-up removed: an id of gc log, or latest.")
-    ] = None,
-    purge: Annotated[bool, typer.Option("--purge", help="Only empty the trash, now and for good.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    dry_run: _DryRunOption = False,
+    plan: _PlanOption = None,
+    apply: _ApplyOption = None,
+    retention_days: _RetentionDaysOption = None,
+    orphans: _OrphansOption = None,
+    max_delete: _MaxDeleteOption = "50%",
+    include_zombies: _IncludeZombiesOption = False,
+    include_soft_deleted: _IncludeSoftDeletedOption = False,
+    temp_files: _TempFilesOption = None,
+    no_snapshots: _NoSnapshotsOption = False,
+    unsafe_remove_all_snapshots: _UnsafeRemoveAllSnapshotsOption = False,
+    accept_no_references: _AcceptNoReferencesOption = False,
+    ignore_clocks: _IgnoreClocksOption = False,
+    undo: _UndoOption = None,
+    purge: _PurgeOption = False,
+    yes: _YesOption = False,
 ) -> int:
     """Clean up the files that nobody needs any more.
 
@@ -153,9 +176,6 @@ def gc(  # noqa: PLR0917 - one argument for each option
     whatever cannot be read stays. Empty directories, left-overs of zenctx and objects that no snapshot needs go, too.
     On a terminal it asks before anything goes. Of each kind the text shows twenty rows, with --verbose all.
     """
-    # Lazy: SQLAlchemy loads slowly.
-    from zenctx.operations.collection.request import GcRequest
-
     _check_modes(
         {"--dry-run": dry_run, "--apply": apply is not None, "--undo": undo is not None},
         {"--purge": purge, "--apply": apply is not None, "--undo": undo is not None},
@@ -171,6 +191,7 @@ def gc(  # noqa: PLR0917 - one argument for each option
         temp_age=_age(temp_files),
         limit=_limit(max_delete),
         snapshots=not no_snapshots,
+        remove_all_snapshots=unsafe_remove_all_snapshots,
         accept_no_references=accept_no_references,
         ignore_clocks=ignore_clocks,
         only_trash=purge,
@@ -178,7 +199,7 @@ def gc(  # noqa: PLR0917 - one argument for each option
     )
     if undo is not None:
         return _undo(invocation, undo)
-    return _collect(invocation, request, apply, dry_run=dry_run, yes=yes)
+    return _collect(invocation, request, apply, dry_run=dry_run, asks=not dry_run and will_ask(yes=yes))
 
 
 def _check_modes(*sets: dict[str, bool]) -> None:
@@ -188,31 +209,46 @@ def _check_modes(*sets: dict[str, bool]) -> None:
             raise UsageError(f"{' and '.join(given)} contradict each other", hint="give one of them")
 
 
-def _collect(invocation: Invocation, request: "GcRequest", plan: Path | None, *, dry_run: bool, yes: bool) -> int:
+def _collect(invocation: Invocation, request: GcRequest, plan: Path | None, *, dry_run: bool, asks: bool) -> int:
+    # Begun before SQLAlchemy is loaded, which takes as long as listing a hundred thousand files.
+    with listed_ahead(invocation.settings.persistent_file_dir.path) as list_store:
+        return _collect_listed(invocation, request, plan, list_store, dry_run=dry_run, asks=asks)
+
+
+def _collect_listed(
+    invocation: Invocation,
+    request: GcRequest,
+    plan: Path | None,
+    list_store: ListStore,
+    *,
+    dry_run: bool,
+    asks: bool,
+) -> int:
+    # Lazy: SQLAlchemy loads slowly.
     from zenctx.database.engine import Database
     from zenctx.operations import gc as operation
 
     output = invocation.output
     output.begin(COLUMNS, facts=FACTS if invocation.verbose else ())
     shows_all = invocation.verbose or invocation.format is not Format.TABLE
-    rows = Excerpt(output, None if shows_all else _SHOWN, lambda item: " ".join(_kind(item)))
+    # Silent from cron: what is asked for is that it is done. Who is asked has to see what about.
+    is_silent = invocation.quiet and not (shows_all or dry_run or asks)
+    rows = (OnTrouble if is_silent else Excerpt)(
+        output, None if shows_all else _SHOWN, lambda item: " ".join(_kind(item))
+    )
     settings = invocation.settings
     with Database.open(settings.db, read_only=dry_run) as database:
         progress = invocation.progress("Looking")
-        asks = not yes and _can_ask()
 
-        def confirm(summary: "GcSummary") -> bool:
+        def agree(summary: "GcSummary") -> bool:
             progress.finish()
-            return not asks or _ask(summary)
+            if asks:
+                _ask(summary)
+            return True
 
         given = operation.Given(
-            database,
-            settings,
-            request,
-            rows.add,
-            progress,
-            confirm=confirm,
-        )
+            database, settings, request, rows.add, progress, confirm=agree, list_store=list_store
+        )  # fmt: skip
         if plan is not None:
             return rows.finish(operation.apply(given, plan))
         return rows.finish(operation.rehearse(given) if dry_run else operation.collect(given))
@@ -222,14 +258,10 @@ def _kind(item: object) -> tuple[str, str]:
     return str(getattr(item, "action", "")), str(getattr(item, "category", ""))
 
 
-def _can_ask() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _ask(summary: "GcSummary") -> bool:
+def _ask(summary: "GcSummary") -> None:
     classes = ", ".join(f"{count.files:,} {name}" for name, count in summary.by_class.items())
     size = columns.human_bytes(summary.removed_bytes)
-    return typer.confirm(f"Remove {classes} ({size}) from {summary.store}?", err=True)
+    confirm(f"Remove {classes} ({size}) from {summary.store}?")
 
 
 def _undo(invocation: Invocation, reference: str) -> int:
@@ -328,9 +360,7 @@ def pins(invocation: Invocation) -> int:
         return invocation.output.finish(operation.list_pins(database, invocation.output.item))
 
 
-def _limit(text: str) -> "Limit":
-    from zenctx.operations.collection.request import Limit
-
+def _limit(text: str) -> Limit:
     match = _LIMIT.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"--max-delete {text!r} is no number of files and no part of them", hint="write 1000 or 20%")

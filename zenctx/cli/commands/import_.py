@@ -4,18 +4,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated, BinaryIO
 
 import typer
 
 from zenctx.cli import columns
 from zenctx.cli.invocation import Invocation
+from zenctx.cli.journal import journal_database
 from zenctx.cli.options import command
-from zenctx.errors import NotFoundError, SetupError, StoreError, UsageError
-
-if TYPE_CHECKING:
-    from zenctx.config import Settings
-    from zenctx.database.engine import Database
+from zenctx.errors import NotFoundError, StoreError, UsageError
 
 FACTS = (
     columns.text("snapshot", "snapshot_id"),
@@ -81,7 +78,7 @@ def import_(
     with _opened(file) as archive:
         if dry_run:
             return invocation.output.finish(operation.rehearse(settings, request, archive, progress))
-        with _journal(settings) as database:
+        with journal_database(settings) as database:
             return invocation.output.finish(operation.import_archive(settings, request, archive, database, progress))
 
 
@@ -98,18 +95,3 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         raise StoreError(f"the file {path} cannot be read: {error.strerror}") from None
     with file:
         yield file
-
-
-@contextmanager
-def _journal(settings: "Settings") -> "Iterator[Database | None]":
-    """Opens the database whose journal is told; None where it cannot be opened."""
-    # Lazy: SQLAlchemy loads slowly.
-    from zenctx.database.engine import Database
-
-    try:
-        database = Database.open(settings.db, read_only=False)
-    except SetupError:
-        yield None
-        return
-    with database:
-        yield database

@@ -17,6 +17,7 @@ from zenctx.context.direction import Direction
 from zenctx.errors import UsageError
 
 if TYPE_CHECKING:
+    from zenctx.operations.migration.brakes import Terms
     from zenctx.operations.migration.request import MigrationRequest
 
 COLUMNS = (
@@ -72,6 +73,7 @@ class Throttle(StrEnum):
     OFF = "off"
 
 
+_CHECK, _LIST, _PROGRESS = "--check", "--list-quarantined", "--progress"
 _SHOWN = 20
 """Rows of each action that the text shows, unless it is to tell all."""
 _SETTINGS = ["persistent-file-dir", "file-storage-dir", "engine-dir", "locator-root", "engine-reads", "file-strategy"]
@@ -156,30 +158,15 @@ def migrate(  # noqa: PLR0917 - one argument for each option
     """
     # Lazy: SQLAlchemy loads slowly.
     from zenctx.database.rows import Selection
-    from zenctx.operations.migration.brakes import Terms
     from zenctx.operations.migration.request import MigrationRequest
     from zenctx.operations.migration.throttle import Limits
 
-    modes = {
-        "--check": check,
-        "--dry-run": dry_run,
-        "--list-quarantined": list_quarantined,
-        "--progress": show_progress,
-    }
-    given = [name for name, is_given in modes.items() if is_given]
-    if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} contradict each other", hint="give one of them")
-    if check and limit is not None:
-        raise UsageError("--check counts all contexts", hint="leave out --limit")
-    seconds = None if max_duration is None else parse_length(max_duration, option="--max-duration").total_seconds()
-    terms = Terms(seconds, max_rate, pause_file and pause_file.absolute())
-    if check and terms != Terms():
-        raise UsageError("--check writes nothing that could be slowed down", hint="leave out what is for writing")
+    mode = _mode({_CHECK: check, "--dry-run": dry_run, _LIST: list_quarantined, _PROGRESS: show_progress})
+    terms = _terms(max_duration, max_rate, pause_file)
+    chooses = any((run, status, workflow, limit, assume, retry_quarantined))
+    _check_mode(mode, terms, chooses=chooses, is_limited=limit is not None)
     if bytes_as is not BytesAs.REFUSE and to is not Direction.LEGACY:
         raise UsageError("--bytes-as is for the way back only", hint="give --to legacy with it")
-    if (list_quarantined or show_progress) and any((run, status, workflow, limit, assume, retry_quarantined)):
-        what = "lists all quarantined rows" if list_quarantined else "shows every migration"
-        raise UsageError(f"{given[0]} {what}", hint="leave out what selects or converts")
     request = MigrationRequest(
         direction=to,
         selection=Selection(tuple(run or ()), tuple(status or ()), tuple(workflow or ())),
@@ -193,11 +180,37 @@ def migrate(  # noqa: PLR0917 - one argument for each option
         workers=workers,
         limits=Limits(lag_seconds=max_lag) if throttle is Throttle.ON else None,
     )
-    if list_quarantined:
+    if mode == _LIST:
         return _list_quarantined(invocation)
-    if show_progress:
+    if mode == _PROGRESS:
         return _show_progress(invocation)
     return _check(invocation, request) if check else _migrate(invocation, request, dry_run=dry_run)
+
+
+def _mode(modes: dict[str, bool]) -> str | None:
+    """Gives the option that says what to do instead of migrating; UsageError for two of them."""
+    given = [name for name, is_given in modes.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} contradict each other", hint="give one of them")
+    return given[0] if given else None
+
+
+def _terms(max_duration: str | None, max_rate: float | None, pause_file: Path | None) -> "Terms":
+    from zenctx.operations.migration.brakes import Terms
+
+    seconds = None if max_duration is None else parse_length(max_duration, option="--max-duration").total_seconds()
+    return Terms(seconds, max_rate, pause_file and pause_file.absolute())
+
+
+def _check_mode(mode: str | None, terms: "Terms", *, chooses: bool, is_limited: bool) -> None:
+    """Refuses what means nothing to an option that shows or counts."""
+    if mode == _CHECK and is_limited:
+        raise UsageError("--check counts all contexts", hint="leave out --limit")
+    if mode == _CHECK and terms != type(terms)():
+        raise UsageError("--check writes nothing that could be slowed down", hint="leave out what is for writing")
+    if mode in (_LIST, _PROGRESS) and chooses:
+        what = "lists all quarantined rows" if mode == _LIST else "shows every migration"
+        raise UsageError(f"{mode} {what}", hint="leave out what selects or converts")
 
 
 def _migrate(invocation: Invocation, request: "MigrationRequest", *, dry_run: bool) -> int:

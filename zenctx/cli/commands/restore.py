@@ -111,14 +111,13 @@ def restore(  # noqa: PLR0917 - one argument for each option
         _check_values(as_new_run=as_new_run, form=form, dry_run=dry_run, force=force)
     elif show_secrets:
         raise UsageError("--show-secrets is for --to: a database holds secrets as they are", hint="leave it out")
-    settings = invocation.settings
     request = RestoreRequest(
         snapshot,
         tuple(run or ()),
         tuple(key or ()),
         as_new_run=as_new_run,
         form=form,
-        on_missing=settings.on_missing,
+        on_missing=invocation.settings.on_missing,
         force=force,
     )
     if to is not None:

@@ -11,7 +11,7 @@ from zenctx.cli.excerpt import Excerpt
 from zenctx.cli.invocation import Invocation
 from zenctx.cli.options import command
 from zenctx.errors import DatabaseError, UsageError
-from zenctx.operations.snapshotting.report import PROBLEMS, SnapshotItem, SnapshotReport
+from zenctx.operations.snapshotting.report import NAMED, SnapshotItem, SnapshotReport
 
 if TYPE_CHECKING:
     from zenctx.database.engine import Database
@@ -40,6 +40,7 @@ FACTS = (
     columns.number("copied", "copied"),
     columns.size("copied size", "copied_bytes"),
     columns.number("unchanged", "unchanged"),
+    columns.number("repaired objects", "repaired"),
     columns.number("missing", "missing"),
     columns.number("altered", "altered"),
     columns.number("refused", "refused"),
@@ -58,7 +59,7 @@ _LONGEST_TAG, _MOST_TAGS = 100, 50
     examples="""
     zenctx snapshot --tag before-upgrade
     zenctx snapshot --dry-run --verbose
-    zenctx snapshot --all --tag nightly --quiet
+    zenctx snapshot --tag nightly --quiet
     zenctx snapshot 3f2504e0-4f89-41d3-9a0c-0305e82c3301
     zenctx snapshot --from context.json 3f2504e0-4f89-41d3-9a0c-0305e82c3301
     """,
@@ -84,7 +85,10 @@ def snapshot(  # noqa: PLR0917 - one argument for each option
         typer.Option("--from", metavar="FILE", help="Take a context from a JSON file, or from standard input (-)."),
     ] = None,
     paranoid: Annotated[
-        bool, typer.Option("--paranoid", help="Read files again that have not changed by size, times and inode.")
+        bool,
+        typer.Option(
+            "--paranoid", help="Read files that seem unchanged, too, and compare the repository's objects with them."
+        ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would be taken.")] = False,
 ) -> int:
@@ -124,7 +128,7 @@ class _Rows:
 
     def add(self, item: SnapshotItem) -> None:
         """Takes a run or a file."""
-        if self._shows_all or item.action in PROBLEMS:
+        if self._shows_all or item.action in NAMED:
             self._output.item(item)
         elif self._dry_run:
             self._excerpt.add(item)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from zenctx.cli import columns
+from zenctx.cli.arguments import Format
 from zenctx.cli.invocation import Invocation
 from zenctx.cli.options import command
 from zenctx.errors import UsageError
@@ -73,7 +74,8 @@ def verify(
     Of the database: every descriptor decodes, every file is there with its size and checksum; also the other way,
     files that no run names are told. Of the repository, where there is one: every manifest is read to its end, every
     object is there and has its checksum, each read once. The last line counts what was looked at. An error is a value
-    that cannot be had as it was stored, a warning something that needs a decision, a notice neither. Changes nothing.
+    that cannot be had as it was stored, a warning something that needs a decision, a notice neither. Changes nothing;
+    how it ended is noted in the journal, where that can be written.
     """
     # Lazy: SQLAlchemy loads slowly.
     from zenctx.database.engine import Database
@@ -88,10 +90,17 @@ def verify(
     request = operation.VerifyRequest(Selection(run_ids=tuple(run or ())), quick=quick, subset=_subset(subset))
     output.begin(COLUMNS, facts=FACTS if invocation.verbose else ())
     settings, progress = invocation.settings, invocation.progress("Verifying")
+    # Silent from cron where nothing is wrong.
+    is_silent = invocation.quiet and invocation.format is Format.TABLE
+
+    def tell(item: operation.FindingItem) -> None:
+        if not is_silent or item.severity != operation.Severity.NOTICE:
+            output.item(item)
+
     if snapshot:
-        return output.finish(operation.verify_snapshots(settings, snapshot, request, output.item, progress))
+        return output.finish(operation.verify_snapshots(settings, snapshot, request, tell, progress))
     with Database.open(settings.db, read_only=True) as database:
-        return output.finish(operation.verify(database, settings, request, output.item, progress))
+        return output.finish(operation.verify_on_record(database, settings, request, tell, progress))
 
 
 def _subset(text: str | None) -> tuple[int, int]:

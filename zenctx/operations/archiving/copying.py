@@ -41,7 +41,8 @@ def _header(info: SnapshotInfo, request: CopyRequest) -> SnapshotHeader:
     header = info.header
     if request.run_ids:
         named = f"{len(request.run_ids):,} named {'run' if len(request.run_ids) == 1 else 'runs'}"
-        header = replace(header, selection=f"{header.selection}; of it {named}")
+        selection = f"{header.selection}; of it {named}"
+        header = replace(header, selection=selection, named_runs=len(request.run_ids))
     if request.redact:
         # Neither retention nor a later snapshot may take it for one of the runs as they were.
         tags = tuple(dict.fromkeys((*header.tags, REDACTED)))

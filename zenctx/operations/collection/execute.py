@@ -23,8 +23,9 @@ from zenctx.database.engine import Connection, write_transaction
 from zenctx.database.engine_state import last_signs
 from zenctx.database.released import Release, ReleasedState
 from zenctx.errors import DamagedFileError, ZenctxError
+from zenctx.operations.collection.ledger import OnItem
+from zenctx.operations.collection.places import PERSISTENT, SNAPSHOTS, STORAGE_ROOT, split_path
 from zenctx.operations.collection.plan import Plan, PlanItem
-from zenctx.operations.collection.planner import PERSISTENT, SNAPSHOTS, STORAGE_ROOT, OnItem
 from zenctx.operations.collection.report import Action, GcItem, Tally
 from zenctx.operations.collection.rows import RowReader, directories_of
 from zenctx.operations.collection.snapshots import Remover
@@ -240,8 +241,7 @@ def _place(item: PlanItem) -> tuple[str, str]:
     """Where a file lies, as the texts of rows are read."""
     if item.root == STORAGE_ROOT:
         return STORAGE, item.path
-    directory, slash, name = item.path.partition("/")
-    return (directory, name) if slash else ("", directory)
+    return split_path(item.path)
 
 
 def _in_batches(items: Iterator[PlanItem]) -> Iterator[list[PlanItem]]:

@@ -1,9 +1,12 @@
 """Why a file that a run names is not there: what is on record of its release."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from zenctx.database import released
 from zenctx.database.checks import has_zenctx_tables
 from zenctx.database.engine import Connection, Database
-from zenctx.database.released import ReleasedState
+from zenctx.database.released import ReleasedState, ReleaseRecord
 from zenctx.errors import DamagedFileError, LocatorRefusedError, ZenctxError
 from zenctx.operations.live_files import LiveFiles
 
@@ -41,9 +44,10 @@ def _is_there(live: LiveFiles, name: str) -> bool:
 
 
 def explain_over_new_connection(database: Database, live: LiveFiles, locator: str) -> str | None:
-    """The same over a connection of its own, for those who have let go of theirs."""
-    with database.connect() as connection:
+    """The same over a connection of its own, for those who have let go of theirs; None where that cannot be had."""
+    with suppress(ZenctxError), database.connect() as connection:
         return explain_missing(live, connection, locator)
+    return None
 
 
 def explained(connection: Connection, path: str) -> str | None:
@@ -51,10 +55,17 @@ def explained(connection: Connection, path: str) -> str | None:
 
     Leaves no transaction open.
     """
-    record = released.latest(connection, path)
+    return explained_all(connection, [path]).get(path)
+
+
+def explained_all(connection: Connection, paths: Sequence[str]) -> dict[str, str]:
+    """Gives the same of each of some files; those that nobody released are absent."""
+    records = released.latest_of(connection, paths)
     connection.rollback()
-    if record is None:
-        return None
+    return {path: _told(record) for path, record in records.items()}
+
+
+def _told(record: ReleaseRecord) -> str:
     day = f"{record.released_at:%Y-%m-%d %H:%M}Z"
     if record.gc_id.startswith("save-"):
         return f"it was released on {day}: {record.reason}"

@@ -88,6 +88,16 @@ def check_repository(unreadable: str | None, request: GcRequest) -> Refusal | No
     )
 
 
+def check_policy(leaves_none: str | None) -> Refusal | None:
+    """Whether the policy of the settings leaves a snapshot (`leaves_none`: what would not be left)."""
+    if leaves_none is None:
+        return None
+    return Refusal(
+        f"by snapshot-keep {leaves_none}",
+        "take a snapshot, or keep more; --unsafe-remove-all-snapshots does it all the same, --no-snapshots leaves them",
+    )
+
+
 def check_tally(tally: Tally, removed: int, request: GcRequest) -> Iterator[Refusal]:
     """Whether what was found is what a healthy database looks like."""
     if request.only_trash:

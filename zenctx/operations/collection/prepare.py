@@ -3,29 +3,34 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from zenctx.config import Settings
-from zenctx.context.gc_rules import GcRules
+from zenctx.context.gc_rules import GcRules, milliseconds
 from zenctx.database import references, runs
 from zenctx.database.checks import require_zenctx_tables
 from zenctx.database.engine import Connection, Database
-from zenctx.database.references import Sources
+from zenctx.database.reference_rows import Sources
 from zenctx.database.store_binding import bound_store, database_identity
 from zenctx.errors import NotFoundError, RefusedError
 from zenctx.operations.collection import guards, snapshots
-from zenctx.operations.collection.explain import explained
+from zenctx.operations.collection.clocks import CLOCKS, Clocks
+from zenctx.operations.collection.comparison import Comparison
+from zenctx.operations.collection.explain import explained_all
 from zenctx.operations.collection.guards import Refusal, StoreFacts
+from zenctx.operations.collection.ledger import Ledger, OnItem
 from zenctx.operations.collection.plan import Plan, PlanHeader, PlanWriter, header
-from zenctx.operations.collection.planner import OnItem, Planner, live_files_of
+from zenctx.operations.collection.planner import Planner
 from zenctx.operations.collection.report import GcSummary, Tally
-from zenctx.operations.collection.request import CLOCKS, Clocks, GcRequest
+from zenctx.operations.collection.request import GcRequest
 from zenctx.operations.collection.rows import RowReader
 from zenctx.operations.collection.spool import Spool
 from zenctx.operations.live_files import LiveFiles, live_files
 from zenctx.operations.progress import SILENT, Progress
 from zenctx.store.access import resolve_access
 from zenctx.store.base import EntryKind
-from zenctx.store.mentions import Mentions
+from zenctx.store.listing import Directory, list_directories
+from zenctx.store.mentions import Mentioned, Mentions
 from zenctx.store.trash import Trash
 
 PLAN_NAME = "plan.jsonl"
@@ -33,7 +38,10 @@ PLAN_NAME = "plan.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a clean-up works with. `confirm` is asked before anything goes; `on_item` is told of everything."""
+    """What a clean-up works with. `confirm` is asked before anything goes; `on_item` is told of everything.
+
+    `list_store` gives what lies in the store, as the one does that is used where there is none.
+    """
 
     database: Database
     settings: Settings
@@ -42,6 +50,7 @@ class Given:
     progress: Progress = SILENT
     clocks: Clocks = CLOCKS
     confirm: Callable[[GcSummary], bool] = lambda _summary: True
+    list_store: Callable[[Path], Iterator[Directory]] = list_directories
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ def prepared(given: Given, saved: Plan | None) -> Iterator[Prepared]:
         mentions = Mentions(live.locators)
         sources = _sources(connection, mentions, rules)
         look = _Look(given, live, connection, sources)
-        refusals = [refusal for refusal in (look.clocks(), look.store(), look.repository()) if refusal is not None]
+        refusals = look.refusals()
         head = look.header(rules)
         if saved is not None:
             _require_same(saved.header, head)
@@ -87,53 +96,54 @@ def prepared(given: Given, saved: Plan | None) -> Iterator[Prepared]:
         writer = stack.enter_context(closing(PlanWriter(spool.folder / PLAN_NAME, head)))
         trash = stack.enter_context(trash_of(given.settings))
         reader = RowReader(looker, sources, mentions, rules, look.now)
+        ledger = Ledger(live.store.root, writer, given.on_item, milliseconds(look.now), has_saved=saved is not None)
+        only_trash = given.request.only_trash
         planner = Planner(
-            live,
-            spool,
-            writer,
-            rules,
-            look.now,
-            given.on_item,
-            given.progress,
-            trash,
-            given.settings.temp_file_prefix,
-            only_trash=given.request.only_trash,
-            saved=None if saved is None else saved.items(),
-            explain=lambda path: explained(looker, path) if sources.has_own_tables else None,
-            still_names=lambda run_id, place: _still_names(given.database, looker, mentions, run_id, place),
-        )
-        moment = _make(planner, connection, reader, look.repository_state)
-        found = guards.check_tally(planner.tally, live_files_of(planner.tally), given.request)
+            live, spool, ledger, given.progress, trash, given.settings.temp_file_prefix, only_trash
+        )  # fmt: skip
+        comparison = Comparison(
+            live, spool, ledger, rules, given.progress, trash, only_trash,
+            named_now=lambda run_id: _named_now(given.database, looker, mentions, run_id),
+            explain=lambda paths: explained_all(looker, paths) if sources.has_own_tables and paths else {},
+        )  # fmt: skip
+        planner.list_files(lambda: given.list_store(live.store.root))
+        _list_repository(planner, ledger, look.repository_state)
+        if saved is not None:
+            planner.keep_saved(saved.items())
+        moment = _read(planner, connection, reader)
+        comparison.run(look.repository_state.forgotten)
+        reader.connection.rollback()
+        connection.rollback()
+        found = guards.check_tally(ledger.tally, ledger.removed_values, given.request)
         yield Prepared(
-            planner.writer.finish(), planner.tally, live, rules, reader, trash, connection, moment,
+            writer.finish(), ledger.tally, live, rules, reader, trash, connection, moment,
             look.repository_state, (*refusals, *found),
         )  # fmt: skip
 
 
-def _make(planner: Planner, connection: Connection, reader: RowReader, repository: snapshots.RepositoryState) -> str:
-    """Files first, then what needs them, then the comparison; gives the moment at which rows were read."""
-    planner.list_files()
+def _list_repository(planner: Planner, ledger: Ledger, repository: snapshots.RepositoryState) -> None:
     for name in repository.damaged:
-        planner.notice_snapshot(name)
+        ledger.notice_snapshot(name, "this snapshot cannot be read, so every object of the repository stays")
     if repository.no_policy is not None:
-        planner.notice_snapshots(repository.no_policy)
+        ledger.notice_snapshot("", repository.no_policy)
     source = repository.source()
     if source is not None:
         planner.list_objects(source)
+
+
+def _read(planner: Planner, connection: Connection, reader: RowReader) -> str:
+    """Reads the rows, once files are listed; gives the moment at which they were read."""
     reader.look_around()
     reader.connection.rollback()
     connection.rollback()
     moment = references.mark(connection)
     planner.read_rows(connection, reader)
-    planner.compare()
-    reader.connection.rollback()
-    connection.rollback()
     return moment
 
 
 def _sources(connection: Connection, mentions: Mentions, rules: GcRules) -> Sources:
     sources = references.find_sources(
-        connection, mentions.marks, mentions.encoded_marks, soft_deleted=rules.include_soft_deleted
+        connection, mentions.marks, mentions.encoded_marks, mentions.base, soft_deleted=rules.include_soft_deleted
     )
     if sources.has_own_tables:
         require_zenctx_tables(connection)
@@ -149,20 +159,21 @@ class _Look:
         self._machine, self._database = given.clocks.machine(), given.clocks.database(connection)
         self.now = min(self._machine, self._database)
         self.facts = store_facts(live, connection, has_records=sources.has_own_tables)
-        wanted = given.request.snapshots and not given.request.only_trash
         self.repository_state = snapshots.look(
-            given.settings, connection, self._machine, has_records=sources.has_own_tables, wanted=wanted
+            given.settings, connection, given.request, self._machine, has_records=sources.has_own_tables
         )
         connection.rollback()
 
-    def clocks(self) -> Refusal | None:
-        return guards.check_clocks(self._machine, self._database, self._given.request)
-
-    def store(self) -> Refusal | None:
-        return guards.check_store(self.facts)
-
-    def repository(self) -> Refusal | None:
-        return guards.check_repository(self.repository_state.problem, self._given.request)
+    def refusals(self) -> list[Refusal]:
+        """What speaks against it already."""
+        request, repository = self._given.request, self.repository_state
+        found = (
+            guards.check_clocks(self._machine, self._database, request),
+            guards.check_store(self.facts),
+            guards.check_repository(repository.problem, request),
+            guards.check_policy(repository.leaves_none),
+        )
+        return [refusal for refusal in found if refusal is not None]
 
     def header(self, rules: GcRules) -> PlanHeader:
         return header(
@@ -204,15 +215,13 @@ def _require_same(saved: PlanHeader, head: PlanHeader) -> None:
             )
 
 
-def _still_names(
-    database: Database, connection: Connection, mentions: Mentions, run_id: str, place: tuple[str, str]
-) -> bool:
-    """Whether a run names a file now; it may have been written since it was read."""
+def _named_now(database: Database, connection: Connection, mentions: Mentions, run_id: str) -> Mentioned:
+    """What a run names now; it may have been written since it was read."""
     try:
         row = runs.read_run(database, connection, run_id)
     except NotFoundError:
-        return False
-    return row.text is not None and place[1] in mentions.find(row.text).get(place[0], ())
+        return {}
+    return mentions.find(row.text) if row.text is not None else {}
 
 
 def trash_of(settings: Settings) -> Trash:

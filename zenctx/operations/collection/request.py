@@ -1,15 +1,11 @@
-"""What a clean-up is asked to do, and by which clocks."""
+"""What a clean-up is asked to do."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from zenctx.config import Settings
 from zenctx.context.gc_rules import GcRules
-from zenctx.database.columns import utc_now
-from zenctx.database.engine import Connection
-from zenctx.database.engine_state import database_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +30,9 @@ class Limit:
 class GcRequest:
     """What to clean up. None: as the settings say.
 
-    `accept_no_references`, `ignore_clocks` and `snapshots` (False leaves the repository alone) are the overrides of
-    guards; `only_trash` empties the trash now and does nothing else.
+    `accept_no_references`, `ignore_clocks`, `remove_all_snapshots` (that the settings do not keep) and `snapshots`
+    (False leaves the repository alone) are the overrides of guards; `only_trash` empties the trash now and does
+    nothing else.
     """
 
     retention_days: int | None = None
@@ -47,6 +44,7 @@ class GcRequest:
     snapshots: bool = True
     accept_no_references: bool = False
     ignore_clocks: bool = False
+    remove_all_snapshots: bool = False
     only_trash: bool = False
     save_plan: Path | None = None
 
@@ -62,15 +60,3 @@ class GcRequest:
             include_soft_deleted=self.include_soft_deleted,
             temp_age=self.temp_age,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """What tells the time: this machine, and the database."""
-
-    machine: Callable[[], datetime] = utc_now
-    database: Callable[[Connection], datetime] = database_time
-
-
-CLOCKS = Clocks()
-"""The real ones."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from zenctx.context.classes import ZOMBIE_AGE, RunClass, RunFacts
 from zenctx.context.gc_rules import GcRules, Hold, hold_of, hold_of_state, pinned_hold
@@ -11,7 +12,7 @@ from zenctx.database import pins, references
 from zenctx.database.columns import read_moment
 from zenctx.database.engine import Connection
 from zenctx.database.engine_state import last_signs, retrying_runs
-from zenctx.database.references import ReferenceRow, Sources
+from zenctx.database.reference_rows import ReferenceRow, Sources
 from zenctx.database.runtime_state import FORMAT_VERSION
 from zenctx.errors import InvalidContextError
 from zenctx.store.mentions import Mentioned, Mentions
@@ -22,20 +23,29 @@ _HOLDS_ALL = {RunClass.UNREADABLE, RunClass.PINNED, RunClass.EXECUTING}
 """What an executing run names is in the engine's memory alone: its row has no context yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What one run says. `holds_all`: of every file in its directory, whether it names it or not."""
+class Said(NamedTuple):
+    """What one run says. `holds_all`: of every file in its directory, whether it names it or not.
+
+    `joined`: what it names behind the base of the store, where nobody has looked at that yet (see `Mentions`).
+    """
 
     run_id: str
     hold: Hold
     holds_all: bool
-    names: Mentioned
+    found: Mentioned
+    mentions: Mentions
+    joined: str | None = None
     has_row: bool = True
 
     @property
     def directory(self) -> str:
         """The directory of the run's own files."""
         return run_directory(self.run_id)
+
+    @property
+    def names(self) -> Mentioned:
+        """The names of files that it names, by directory; made anew each time."""
+        return self.found if self.joined is None else self.mentions.behind_base(self.joined)
 
 
 @dataclass
@@ -63,7 +73,7 @@ class RowReader:
     def read(self, row: ReferenceRow) -> Said | None:
         """Gives what a row says; None where the engine's other tables must be asked first (`may_be_zombie`)."""
         names = self.mentions.find(row.text) if row.text is not None else {}
-        if self._may_be_zombie(row):
+        if row.stored_end is None and self._may_be_zombie(row):
             self._late.append((row._replace(text=None, is_object=_is_object(row)), names))
             return None
         return self._said(row, names, None)
@@ -91,9 +101,9 @@ class RowReader:
             return
         for run_id, stored in references.states_without_runs(self.connection):
             hold = hold_of_state(read_moment(stored), self.rules)
-            yield Said(run_id, hold, True, {}, has_row=False)
+            yield Said(run_id, hold, True, {}, self.mentions, has_row=False)
         for run_id in sorted(self.pinned):
-            yield Said(run_id, pinned_hold(), True, {}, has_row=False)
+            yield Said(run_id, pinned_hold(), True, {}, self.mentions, has_row=False)
 
     def _may_be_zombie(self, row: ReferenceRow) -> bool:
         if row.stored_end is not None or row.run_id in self.pinned:
@@ -118,7 +128,7 @@ class RowReader:
             deleted_at=deleted_at,
         )
         hold = hold_of(facts, state_at, self.rules, self.now)
-        return Said(row.run_id, hold, hold.run_class in _HOLDS_ALL, names)
+        return Said(row.run_id, hold, hold.run_class in _HOLDS_ALL, names, self.mentions, row.behind_base)
 
 
 def _is_object(row: ReferenceRow) -> bool:

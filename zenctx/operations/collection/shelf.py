@@ -35,6 +35,18 @@ class Shelf:
         del self._names[directory]
         return True
 
+    def settle_joined(self, directory: str, joined: str) -> int:
+        """Does the same for names behind `<directory>/`, a quote before each; gives how many, 0 for False.
+
+        What stands before the first quote means nothing.
+        """
+        _, quote, rest = joined.replace(f'"{directory}/', "\0").partition("\0")
+        # A quote that is left stands before what lies elsewhere.
+        if not quote or '"' in rest or '"' in _:
+            return 0
+        names = set(rest.split("\0"))
+        return len(names) if self.settle(directory, names) else 0
+
     def take(self, directory: str) -> list[str] | None:
         """Gives the names of one directory, and lets go of it; None where it is not here."""
         text = self._names.pop(directory, None)

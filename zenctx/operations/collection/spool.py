@@ -17,6 +17,7 @@ import orjson
 from zenctx.errors import StoreError
 
 PARTS = 32
+LISTED, SAID, SAVED = "listed", "said", "saved"
 
 
 class Spool:

@@ -14,7 +14,7 @@ from zenctx.database import released
 from zenctx.database.engine import Connection, write_transaction
 from zenctx.database.released import PERSISTENT, STORAGE, Release, ReleasedState
 from zenctx.errors import NotFoundError, UsageError, ZenctxError
-from zenctx.operations.collection.planner import OnItem
+from zenctx.operations.collection.ledger import OnItem
 from zenctx.operations.collection.report import Action, GcItem
 from zenctx.store import mentions
 from zenctx.store.trash import TakenError, Trash, file_stat

@@ -157,11 +157,11 @@ class ContextPair:
         elif old is not None and new is not None:
             if not _may_differ(old, new):
                 return
-            yield from compare(content_of(self._a, old), content_of(self._b, new))
+            yield from compare(content_of(self._a.files, old), content_of(self._b.files, new))
         elif old is not None:
-            yield self._whole(content_of(self._a, old), ChangeKind.REMOVED)
+            yield self._whole(content_of(self._a.files, old), ChangeKind.REMOVED)
         elif new is not None:
-            yield self._whole(content_of(self._b, new), ChangeKind.ADDED)
+            yield self._whole(content_of(self._b.files, new), ChangeKind.ADDED)
 
     def _whole(self, content: Content, kind: ChangeKind) -> Finding:
         if self._showing.keys_only:

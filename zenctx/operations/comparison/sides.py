@@ -117,9 +117,7 @@ class Side:
     @property
     def entries(self) -> dict[str, Entry]:
         """The entries by key; without their descriptors where these are not to be believed."""
-        if self.is_as_stored:
-            return {entry.member.name: Entry(entry.member, entry.fit) for entry in self.found.entries}
-        return {entry.member.name: entry for entry in self.found.entries}
+        return entries_by_key(self.found)
 
     @property
     def veiled_keys(self) -> frozenset[str]:
@@ -174,6 +172,13 @@ class SideMaker:
         members = [_plain_member(entry, files) for entry in found.entries]
         redactor = redactor_for([member for member in members if member is not None], self.redact_keys)
         return Side(label, text, found, files, redactor)
+
+
+def entries_by_key(found: Detection) -> dict[str, Entry]:
+    """Gives the entries of a context by key, as they are compared: see `Side.entries`."""
+    if found.form in STORED_AS_IS:
+        return {entry.member.name: Entry(entry.member, entry.fit) for entry in found.entries}
+    return {entry.member.name: entry for entry in found.entries}
 
 
 def _is_base64(descriptor: RefValueDescriptor | None) -> bool:

@@ -7,7 +7,7 @@ from zenctx.context.descriptor import DescriptorType, RefValueDescriptor, decode
 from zenctx.context.diff import Change, ChangeKind, differences
 from zenctx.context.forms import Entry
 from zenctx.context.rawjson import BLANKS, is_json
-from zenctx.operations.comparison.sides import Files, FileState, Side, content_state
+from zenctx.operations.comparison.sides import Files, FileState, content_state
 
 MAX_PARSED = 64 * 1024 * 1024
 """Values up to this size, in bytes, are compared as JSON; larger ones by their bytes."""
@@ -38,16 +38,16 @@ class Content:
         return self.descriptor
 
 
-def content_of(side: Side, entry: Entry) -> Content:
-    """Gives the content of an entry; raises InvalidDescriptorError where its base64 text is none."""
+def content_of(files: Files, entry: Entry) -> Content:
+    """Gives the content of an entry; a file is one of `files`. InvalidDescriptorError where its base64 text is none."""
     descriptor, key = entry.descriptor, entry.member.name
     if descriptor is None:
-        return Content("row", entry.member.value, key, None, side.files)
+        return Content("row", entry.member.value, key, None, files)
     if descriptor.type is DescriptorType.MEMORY:
-        return Content("row", descriptor.inline_value, key, descriptor, side.files)
+        return Content("row", descriptor.inline_value, key, descriptor, files)
     if descriptor.locator is None:
-        return Content("inline", decode_inline(descriptor), key, descriptor, side.files)
-    return Content("file", None, key, descriptor, side.files)
+        return Content("inline", decode_inline(descriptor), key, descriptor, files)
+    return Content("file", None, key, descriptor, files)
 
 
 def storage_of(entry: Entry) -> str:

@@ -155,6 +155,7 @@ class MigrationSummary:
     waiting: int
     left: int
     quarantined: int
+    newly_quarantined: int
     changed: int
     regressions: int
     sweeps: int

@@ -41,6 +41,7 @@ def summarise(plan: MigrationPlan, total: Tally, last: Tally, ending: Ending = O
         waiting=last.waiting,
         left=last.left,
         quarantined=last.quarantined,
+        newly_quarantined=total.newly_quarantined,
         changed=total.changed,
         regressions=total.regressions,
         sweeps=ending.sweeps,

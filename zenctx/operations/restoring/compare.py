@@ -9,6 +9,7 @@ from zenctx.context.canonical import canonical
 from zenctx.context.descriptor import DescriptorType, RefValueDescriptor, sha256_checksum
 from zenctx.context.forms import Detection, Entry, Form, classify
 from zenctx.context.rawjson import Member
+from zenctx.context.relocate import relocated_in_broken
 from zenctx.errors import InvalidContextError
 from zenctx.operations.restoring.target import Target
 from zenctx.snapshots.model import SnapshotFile
@@ -20,6 +21,8 @@ class Change(StrEnum):
     ADDED = "added"
     REMOVED = "removed"
     CHANGED = "changed"
+    CONVERTED = "converted"
+    """The value is equal; only its form, or where it lies, changes."""
     SAME = "same"
 
 
@@ -109,8 +112,26 @@ def is_same(target: Target, text: bytes | None, current: Detection, changes: lis
     if target.text is None or text is None:
         return target.text is None and text is None
     if Form.INVALID in (target.form, current.form):
-        return target.text == text or _is_equal(target.text, text)
+        # Files that it still needs are not where they should be: see `lies_in_place`.
+        return not target.files and (target.text == text or _is_equal(target.text, text))
     return all(change.change is Change.SAME for change in changes)
+
+
+def lies_in_place(target: Target, text: bytes | None, has_content: HasContent, is_own: Callable[[str], bool]) -> bool:
+    """Tells whether a context that cannot be taken apart was put back already: its text but for the names of its files.
+
+    Each of these has to be the run's own, or where it was, and to have the content; then there is nothing to do.
+    """
+    if target.form is not Form.INVALID or target.lacks or target.text is None or text is None:
+        return False
+    places = relocated_in_broken(target.text, text, target.files)
+    if places is None or places.keys() != target.files.keys():
+        return False
+    return all(
+        (locator == key or is_own(locator))
+        and has_content(RefValueDescriptor(DescriptorType.FILE, locator), _content(target.files[key]))
+        for key, locator in places.items()
+    )
 
 
 def _contents(target: Target) -> Mapping[str, Content]:

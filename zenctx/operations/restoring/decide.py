@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 from zenctx.context.classes import RunClass, RunFacts, classify_run
@@ -12,11 +13,19 @@ from zenctx.context.state import RuntimeState
 from zenctx.database import runtime_state
 from zenctx.database.conversions import is_run_id
 from zenctx.database.engine_state import Liveness
-from zenctx.database.restoring import SeenRun
 from zenctx.database.run_columns import FittedRow, RunColumns
+from zenctx.database.run_writes import SeenRun
 from zenctx.database.whole_rows import StoredState
 from zenctx.errors import DamagedFileError, DataError
-from zenctx.operations.restoring.compare import HasContent, KeyChange, compare, is_same, kept_files, left_in_place
+from zenctx.operations.restoring.compare import (
+    HasContent,
+    KeyChange,
+    compare,
+    is_same,
+    kept_files,
+    left_in_place,
+    lies_in_place,
+)
 from zenctx.operations.restoring.report import Action
 from zenctx.operations.restoring.request import RestoreForm, RestoreRequest
 from zenctx.operations.restoring.target import Files, Source, Target, Wish, choose, detected, make_target, put_into
@@ -51,6 +60,11 @@ class Decision:
     def writes(self) -> bool:
         """Whether anything is to be written."""
         return self.target is not None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the run is there in the end, so that others may be told that they try it again."""
+        return self.action in (Action.SAME, Action.REPLACE, Action.INSERT, Action.COPY)
 
     @property
     def is_partial(self) -> bool:
@@ -170,6 +184,10 @@ class Judge:
             state, keeps_state = _state_for_keys(run, seen, [entry.member.name for entry in part.entries])
         else:
             target = make_target(run, found, self.wish, self.source, known)
+            if target.files and lies_in_place(
+                target, seen.row.text, self.has_content, partial(self.is_own, seen.row.run_id)
+            ):
+                target = replace(target, text=seen.row.text, files={})
             state, keeps_state = _state(run), False
         changes = compare(target, current, self.has_content)
         reason = self._keys_lacking(found)

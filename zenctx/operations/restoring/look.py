@@ -9,9 +9,10 @@ from zenctx.database import runs
 from zenctx.database.conversions import is_run_id
 from zenctx.database.engine import Connection, Database
 from zenctx.database.engine_state import Liveness, database_time, last_signs, pending_retries
-from zenctx.database.restoring import SeenRun, at_work, existing_workflows, read_links, read_states
+from zenctx.database.restoring import at_work, existing_runs, existing_workflows, read_links, read_states
 from zenctx.database.rows import RunRow
 from zenctx.database.run_columns import RunColumns
+from zenctx.database.run_writes import SeenRun
 from zenctx.operations.restoring.decide import Surroundings, is_text
 from zenctx.snapshots.model import SnapshotRun
 
@@ -49,7 +50,10 @@ class Looker:
     def _pairs(self, batch: Sequence[SnapshotRun]) -> Iterator[Pair]:
         waiting = {run.run_id: run for run in batch}
         workflows = self._workflows(batch)
-        ids = [] if self.only_new else [run_id for run_id in waiting if self._may_exist(run_id)]
+        # Most of those that are gone would each be looked for by itself.
+        asked = [] if self.only_new else [run_id for run_id in waiting if self._may_exist(run_id)]
+        there = existing_runs(self.connection, asked)
+        ids = [run_id for run_id in asked if run_id in there]
         states = read_states(self.connection, ids) if self.has_own_tables else {}
         links = read_links(self.connection, ids) if self.columns.has_links else {}
         for rows in runs.read_in_order(self.database, self.connection, ids):

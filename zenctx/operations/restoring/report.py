@@ -27,8 +27,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RestoreItem:
-    """One run (`key` is None), or in a dry run one key of it, whose `action` is added, removed, changed or same.
+    """One run (`key` is None), or in a dry run one key of it.
 
+    The `action` of a key is added, removed, changed, converted (an equal value in another form or place) or same.
     `new_run_id`: the id that a copy got. `bytes`: the length of the context or of the value as JSON text; `files` and
     `file_bytes`: what is put into files. `reason`: why not, or what is not as it was.
     """

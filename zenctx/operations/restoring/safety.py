@@ -25,7 +25,8 @@ def take_safety_snapshot(
     selection = Selection(run_ids=tuple(run_ids))
     if not selection.run_ids:
         return None
-    request = SnapshotRequest(selection, tags=(TAG,), is_safety=True)
+    # Paranoid: once the rows are replaced, what it holds may be all that is left of their values.
+    request = SnapshotRequest(selection, tags=(TAG,), is_safety=True, paranoid=True)
     report = snapshot(database, settings, request, _ignore, progress)
     snapshot_id = report.summary.snapshot_id
     return None if snapshot_id is None else repository.find(snapshot_id)

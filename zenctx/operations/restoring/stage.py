@@ -11,7 +11,7 @@ from zenctx.context.descriptor import RefValueDescriptor
 from zenctx.errors import DamagedFileError, InvalidDescriptorError, ZenctxError
 from zenctx.operations.live_files import LiveFiles, chunks, digest
 from zenctx.operations.restoring.compare import Content
-from zenctx.operations.restoring.target import Source, Target
+from zenctx.operations.restoring.target import Explain, Source, Target
 from zenctx.snapshots.model import SnapshotFile
 from zenctx.snapshots.repository import Repository
 from zenctx.store.base import NewFile
@@ -36,12 +36,13 @@ class Staged:
     names: tuple[str, ...] = ()
 
 
-def source_of(repository: Repository, live: LiveFiles) -> Source:
+def source_of(repository: Repository, live: LiveFiles, explain: Explain = lambda _locator: None) -> Source:
     """Gives where the files of snapshots are had from."""
     return Source(
         has=lambda file: file.checksum is not None and repository.has_object(file.checksum, file.size),
         read=lambda file: _read(repository, file),
         locator_ok=live.locators.is_inside,
+        explain=explain,
     )
 
 

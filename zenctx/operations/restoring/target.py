@@ -21,6 +21,8 @@ ReadObject = Callable[[SnapshotFile], bytes]
 """Gives the content of a file of a snapshot, compared; raises DamagedFileError."""
 HasObject = Callable[[SnapshotFile], bool]
 """Tells whether the repository has the object of a file."""
+Explain = Callable[[str], str | None]
+"""Gives in a clause who released the file of a locator, where that is on record."""
 
 _REFUSED = "refused:"
 _WRAPPED_NULL = RefValueDescriptor(DescriptorType.MEMORY, size=0).to_json()
@@ -38,11 +40,15 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the files of a snapshot are had from. `locator_ok`: whether a locator leads to a place of live files."""
+    """Where the files of a snapshot are had from. `locator_ok`: whether a locator leads to a place of live files.
+
+    `explain` is asked where a file cannot be had from the snapshot: it may lie in the trash of a clean-up.
+    """
 
     has: HasObject
     read: ReadObject
     locator_ok: LocatorCheck
+    explain: Explain = lambda _locator: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +192,15 @@ def _wished_form(found: Detection, wish: RestoreForm) -> Form:
 
 def _problem(file: SnapshotFile, source: Source, damaged: frozenset[str]) -> str | None:
     if file.key in damaged:
-        return "its object is damaged"
-    if file.checksum is None:
-        return None if is_foreign(file) else file.problem or "it could not be had"
-    return None if source.has(file) else "its object is missing from the repository"
+        problem = "its object is damaged"
+    elif file.checksum is None and not is_foreign(file):
+        problem = file.problem or "it could not be had"
+    elif file.checksum is None or source.has(file):
+        return None
+    else:
+        problem = "its object is missing from the repository"
+    why = source.explain(file.locator)
+    return problem if why is None else f"{problem}; {why}"
 
 
 def _broken(run: SnapshotRun, wish: Wish, source: Source, damaged: frozenset[str]) -> Target:

@@ -46,13 +46,15 @@ def restored(
 
 
 def rehearsed(info: SnapshotInfo, tally: Tally, origin: str | None) -> RestoreReport:
-    """Gives the report of a dry run: what would be done; `origin` as in `restored`."""
+    """Gives the report of a dry run: what would be done, with the exit code of that; `origin` as in `restored`."""
     what = f"{_written(tally)} from snapshot {info.short_id}{_of(origin)}"
     message = f"Would restore {what}{_rest(tally)}; nothing was changed"
     if _is_nothing(tally):
         message = f"There is nothing to restore: {_all_same(tally)} as snapshot {info.short_id} holds it"
-    step = "run it without --dry-run to restore them" if tally.written else None
-    return RestoreReport(True, DONE, summarise(info, tally), message, step)
+    steps = ["run it without --dry-run to restore them"] if tally.written else []
+    return RestoreReport(
+        True, exit_code(tally), summarise(info, tally), message, "\n".join([*steps, *_steps(tally, None)]) or None
+    )
 
 
 def _of(origin: str | None) -> str:

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field, replace
 
 from zenctx.database.conversions import is_run_id
 from zenctx.database.planned import Known, Link, PlannedRun, PlannedRuns
-from zenctx.database.restoring import NEUTRAL, RunWrite, RunWriter, SeenRun
+from zenctx.database.restoring import NEUTRAL, RunWriter
+from zenctx.database.run_writes import RunWrite, SeenRun
 from zenctx.operations.live_files import LiveFiles
 from zenctx.operations.progress import Progress
 from zenctx.operations.restoring.decide import Decision, Judge
@@ -33,10 +34,9 @@ from zenctx.snapshots.repository import Repository
 
 OnItem = Callable[[RestoreItem], None]
 
-_MAX_WRITES = 100
+MAX_WRITES = 100
+"""The most runs that are written in one transaction."""
 _LINKS_AT_ONCE = 500
-_HELD = (Action.SAME, Action.REPLACE, Action.INSERT)
-"""What is done with runs that are there in the end, so that they may be told which run they try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +57,10 @@ class Tools:
 def plan(tools: Tools, runs: Iterable[SnapshotRun]) -> None:
     """Decides about every run, and names those that are not to be written."""
     for pair in tools.looker.look(runs):
-        decision = _planned(tools, pair)
+        decision = planned(tools, pair)
         if not decision.writes:
             tell(tools, decision)
         tools.progress.advance(1, len(pair.run.context or b""))
-
-
-def rehearse(tools: Tools, runs: Iterable[SnapshotRun]) -> None:
-    """Tells what would become of every run and of each of its keys."""
-    for pair in tools.looker.look(runs):
-        decision = _planned(tools, pair)
-        tell(tools, decision, names_same=True)
-        if decision.writes:
-            _tell_keys(tools, decision)
-        tools.progress.advance(1, len(pair.run.context or b""))
-
-
-def _tell_keys(tools: Tools, decision: Decision) -> None:
-    redactor = redactor_of(decision, tools.judge.source, tools.redact_keys)
-    for key, change, size in decision.changes:
-        item = RestoreItem(decision.run.run_id, redactor.redact_text(key), change, None, size, 0, 0, None)
-        tools.on_item(item)
 
 
 def tell(
@@ -86,19 +69,23 @@ def tell(
     *,
     action: Action | None = None,
     reason: str | None = None,
-    names_same: bool = False,
+    remark: str | None = None,
+    is_rehearsal: bool = False,
 ) -> None:
-    """Counts a run and hands its item out, as it was decided or as it came to be (`action`, and `reason` why)."""
+    """Counts a run and hands its item out, as it was decided or as it came to be (`action`, and `reason` why).
+
+    `remark` is said where there is no other reason. A rehearsal names what stays the same, too, and no new id.
+    """
     became = action or decision.action
     target = decision.target if became is decision.action else None
     files, size = (target.file_count, target.file_bytes) if target else (0, 0)
     tools.tally.count(became, files=files, file_bytes=size)
     tools.tally.partly += became is decision.action and decision.is_partial
-    if became is Action.SAME and decision.reason is None and not names_same:
+    if became is Action.SAME and decision.reason is None and not is_rehearsal:
         return
     if reason is None:
         said = (decision.reason, *(target.notes if target else ()), *decision.notes)
-        reason = "; ".join(note for note in said if note) or None
+        reason = "; ".join(note for note in said if note) or remark
         if reason is not None:
             # It may name a key, and a key may hold a secret.
             reason = redactor_of(decision, tools.judge.source, tools.redact_keys).redact_text(reason)
@@ -107,7 +94,7 @@ def tell(
             run_id=decision.run.run_id,
             key=None,
             action=became,
-            new_run_id=decision.run_id if target and became is Action.COPY else None,
+            new_run_id=decision.run_id if target and became is Action.COPY and not is_rehearsal else None,
             bytes=len(decision.run.context or b""),
             files=files,
             file_bytes=size,
@@ -116,7 +103,15 @@ def tell(
     )
 
 
-def _planned(tools: Tools, pair: Pair) -> Decision:
+def tell_unlinked(tools: Tools, link: Link) -> None:
+    """Counts and names a run that comes back without the one that it tried again."""
+    reason = f"the run {link.retry_of}, which it tried again, is not here"
+    tools.tally.unlinked += 1
+    tools.on_item(RestoreItem(link.run_id, None, Action.UNLINKED, None, None, 0, 0, reason))
+
+
+def planned(tools: Tools, pair: Pair) -> Decision:
+    """Decides about a run, and notes it in the plan."""
     decision = tools.judge.decide(pair.run, pair.seen, pair.around)
     tools.tally.with_keys += decision.has_keys
     entry = PlannedRun(
@@ -134,7 +129,7 @@ def _planned(tools: Tools, pair: Pair) -> Decision:
 
 def _link(decision: Decision, seen: SeenRun | None, tools: Tools) -> str | None:
     """The run that a row is to name: it names none, because that one was deleted, or is to be restored."""
-    is_whole = decision.action in _HELD and not tools.judge.request.keys
+    is_whole = decision.is_held and decision.action is not Action.COPY and not tools.judge.request.keys
     if not is_whole or not tools.looker.columns.has_links or (seen is not None and seen.retry_of is not None):
         return None
     return decision.run.columns.get("retry_of")
@@ -170,12 +165,10 @@ class Restorer:
 
     def link(self) -> None:
         """Lets runs name the runs that they try again."""
-        for links in _pieces(self.tools.planned.links()):
+        for links in pieces(self.tools.planned.links()):
             for link in self.writer.link(links):
                 if link.is_new:
-                    reason = f"the run {link.retry_of}, which it tried again, is not here"
-                    self.tools.tally.unlinked += 1
-                    self.tools.on_item(RestoreItem(link.run_id, None, Action.UNLINKED, None, None, 0, 0, reason))
+                    tell_unlinked(self.tools, link)
 
     def _take(self, pair: Pair) -> None:
         known = self.tools.planned.find(pair.run.run_id)
@@ -185,7 +178,7 @@ class Restorer:
         decision, staged = self._staged(pair)
         if staged is None or decision.target is None:
             tell(self.tools, decision)
-            if decision.action not in _HELD:
+            if not decision.is_held:
                 self.tools.planned.forget_link(pair.run.run_id)
             return
         write = RunWrite(
@@ -200,7 +193,7 @@ class Restorer:
         )
         self._waiting.append((decision, staged, write))
         self._size += len(write.context or b"")
-        if len(self._waiting) >= _MAX_WRITES or self._size >= MAX_BYTES:
+        if len(self._waiting) >= MAX_WRITES or self._size >= MAX_BYTES:
             self._flush()
 
     @property
@@ -272,7 +265,8 @@ def _direction(decision: Decision, known: Known) -> str | None:
     return known.earlier or NEUTRAL
 
 
-def _pieces(links: Iterator[Link]) -> Iterator[list[Link]]:
+def pieces(links: Iterator[Link]) -> Iterator[list[Link]]:
+    """Yields links some at a time."""
     piece: list[Link] = []
     for link in links:
         piece.append(link)

@@ -14,6 +14,8 @@ class Action(StrEnum):
     """The file is read, and its bytes are kept unless the repository has them."""
     UNCHANGED = "unchanged"
     """The file has not changed since an earlier snapshot, and is not read again."""
+    REPAIRED = "repaired"
+    """The repository's object of the file, or of the run, was damaged, and has been written anew."""
     MISSING = "missing"
     ALTERED = "altered"
     """The file is not what its descriptor says. Its bytes are kept as they are."""
@@ -23,6 +25,8 @@ class Action(StrEnum):
 
 
 PROBLEMS = frozenset({Action.MISSING, Action.ALTERED, Action.REFUSED, Action.UNREADABLE})
+NAMED = PROBLEMS | {Action.REPAIRED}
+"""What a person is to be told of, one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Tally:
     copied: int = 0
     copied_bytes: int = 0
     unchanged: int = 0
+    repaired: int = 0
     left_out: int = 0
     """Runs that have not ended, have a context, and showed no sign of life for long."""
     problems: dict[Action, int] = field(default_factory=lambda: dict.fromkeys(sorted(PROBLEMS), 0))
@@ -65,8 +70,8 @@ class SnapshotSummary:
     """The counts of a snapshot, and where it is.
 
     `snapshot_id` is None where none was made, and in a dry run. `files` counts all that the runs name, `copied` those
-    that were read (in a dry run: would be), `unchanged` those that had not changed. `zombies` were left out. `journal`
-    says where it was recorded, or why it was not.
+    that were read (in a dry run: would be), `unchanged` those that had not changed. `repaired` objects were damaged and
+    have been written anew; `zombies` were left out. `journal` says where it was recorded, or why it was not.
     """
 
     snapshot_id: str | None
@@ -82,6 +87,7 @@ class SnapshotSummary:
     copied: int
     copied_bytes: int
     unchanged: int
+    repaired: int
     missing: int
     altered: int
     refused: int

@@ -24,6 +24,7 @@ Explain = Callable[[WholeRow, Look], str | None]
 
 _MOST_RUNS, _MOST_BYTES = 64, 8 * 1024 * 1024
 """What may wait for its files: runs, and bytes of their contexts."""
+_REPAIRED = "the object in the repository was damaged, and has been written anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,12 @@ class Telling:
         self.on_item(self._item(plan, look.file.key, action, size, look.file.locator, reason))
         self.progress.advance(0, size or 0)
 
+    def repaired(self, plan: RunPlan, look: Look | None = None, size: int | None = None) -> None:
+        """Tells of a run, or of a file of it, whose object in the repository was damaged."""
+        self.tally.repaired += 1
+        key, path = (look.file.key, look.file.locator) if look else (None, None)
+        self.on_item(self._item(plan, key, Action.REPAIRED, size, path, _REPAIRED))
+
     def _item(
         self, plan: RunPlan, key: str | None, action: Action, size: int | None, path: str | None, reason: str | None
     ) -> SnapshotItem:
@@ -189,11 +196,11 @@ class Execution:
         self._telling.run(plan)
         files = tuple(self._file(plan, reading) for reading in readings)
         state = RuntimeStateText(*row.state) if row.state else None
-        self._manifest.add(
-            SnapshotRun(
-                row.run_id, row.columns, row.context, state, plan.found.form, plan.run_class, files, row.storage
-            )
+        run = SnapshotRun(
+            row.run_id, row.columns, row.context, state, plan.found.form, plan.run_class, files, row.storage
         )
+        if self._manifest.add(run):
+            self._telling.repaired(plan)
 
     def _file(self, plan: RunPlan, reading: _Reading) -> SnapshotFile:
         look = reading.look
@@ -214,6 +221,8 @@ class Execution:
             return _entry(reading.look, None, None, problem), problem
         file = reading.look.file
         problem = copy.problem or difference(file, copy.stored.size, copy.stored.checksum)
+        if copy.stored.is_repaired:
+            self._telling.repaired(plan, reading.look, copy.stored.size)
         return _entry(reading.look, copy.stored.checksum, copy.opened, problem, copy.stored.size), problem
 
     def _result(self, reading: _Reading) -> _Copy:

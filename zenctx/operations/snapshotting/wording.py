@@ -42,6 +42,7 @@ def summarise(tally: Tally, told: Told) -> SnapshotSummary:
         copied=tally.copied,
         copied_bytes=tally.copied_bytes,
         unchanged=tally.unchanged,
+        repaired=tally.repaired,
         missing=tally.problems[Action.MISSING],
         altered=tally.problems[Action.ALTERED],
         refused=tally.problems[Action.REFUSED],
@@ -55,7 +56,7 @@ def taken(tally: Tally, told: Told) -> SnapshotReport:
     """Gives the report of a snapshot that was taken."""
     message = f"Took snapshot {told.short_id} of {_extent(tally)}{_how(tally, '')}{_incomplete(tally)}"
     step = f"'zenctx restore {told.short_id} --dry-run' shows what it would put back"
-    return _report(tally, told, _with_zombies(tally, message), step, dry_run=False)
+    return _report(tally, told, _with_zombies(tally, message + _repaired(tally)), step, dry_run=False)
 
 
 def rehearsed(tally: Tally, told: Told) -> SnapshotReport:
@@ -95,6 +96,14 @@ def _incomplete(tally: Tally) -> str:
         f"{tally.problems[action]:,} {words}" for action, words in _PROBLEM_WORDS.items() if tally.problems[action]
     )
     return f"; it is incomplete, files are named above: {found}"
+
+
+def _repaired(tally: Tally) -> str:
+    if not tally.repaired:
+        return ""
+    what = f"{_counted(tally.repaired, 'object')} of the repository"
+    was = "was damaged, and has" if tally.repaired == 1 else "were damaged, and have"
+    return f"\n{what} {was} been written anew; see to the device: 'zenctx verify' reads all of it"
 
 
 def _with_zombies(tally: Tally, message: str) -> str:

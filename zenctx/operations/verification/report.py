@@ -1,7 +1,8 @@
 """What a verification gives back: a finding for each thing that is not as it should be, and counts."""
 
 import hashlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -60,12 +61,18 @@ class VerifySummary:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """The outcome: 4 where an error or warning was found."""
+    """The outcome: 4 where an error or warning was found.
+
+    `errors` counts the errors by kind; `altered` are files and objects with another content than they should have,
+    of the part that was to be read.
+    """
 
     exit_code: int
     summary: VerifySummary
     message: str
     next_step: str | None
+    errors: Mapping[str, int]
+    altered: int
     dry_run: bool = False
     command: str = "verify"
 
@@ -101,10 +108,12 @@ OnFinding = Callable[[FindingItem], None]
 
 @dataclass(slots=True)
 class Findings:
-    """Takes findings, counts them, and hands them on."""
+    """Takes findings, counts them, and hands them on; `altered` is counted by those who find it."""
 
     on_item: OnFinding
     counts: dict[Severity, int] = field(default_factory=lambda: dict.fromkeys(Severity, 0))
+    errors: Counter[str] = field(default_factory=Counter)
+    altered: int = 0
 
     def add(  # noqa: PLR0913 - one argument for each field of a finding
         self,
@@ -121,6 +130,8 @@ class Findings:
     ) -> None:
         """Takes one finding."""
         self.counts[severity] += 1
+        if severity is Severity.ERROR:
+            self.errors[kind] += 1
         self.on_item(FindingItem(severity, kind, run_id, key, path, size, reason, hint, snapshot_id))
 
 
@@ -172,7 +183,8 @@ def report(
     looked = [_rows(summary)] if rows is not None else []
     looked += [_repository(summary)] if repository.location is not None else []
     message = f"{'; '.join(looked)} {_how(request)}: {_found(summary)}"
-    return VerifyReport(4 if errors or warnings else 0, summary, message, _next_step(summary))
+    exit_code = 4 if errors or warnings else 0
+    return VerifyReport(exit_code, summary, message, _next_step(summary), findings.errors, findings.altered)
 
 
 def _rows(summary: VerifySummary) -> str:

@@ -17,8 +17,8 @@ from zenctx.snapshots.repository import Repository
 
 _MIB = 1024 * 1024
 _MEND = (
-    "copy the object back from a copy of the repository; or, while the live file is there, remove what is left of the"
-    " object and take a snapshot, which writes it again"
+    "copy the object back from a copy of the repository; or, while the live file is there, let 'zenctx snapshot"
+    " --paranoid' of its run write it anew"
 )
 _MEND_MANIFEST = "copy it back from a copy of the repository, or let 'zenctx forget' remove it"
 
@@ -132,6 +132,7 @@ class RepositoryCheck:
             )
 
     def _report(self, listed: Listed, reason: str, kind: str) -> None:
+        self.findings.altered += kind == "damaged" and self.request.hashes_object(listed.checksum)
         digest = listed.checksum.removeprefix("sha256:")
         path = f"{self.repository.location}/objects/{digest[:2]}/{digest}"
         if not listed.snapshots:

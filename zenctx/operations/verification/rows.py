@@ -13,7 +13,14 @@ from zenctx.context.forms import Detection, Form, detect
 from zenctx.context.quick import count_evident_descriptors
 from zenctx.database.rows import RunRow
 from zenctx.database.scratch import FileList
-from zenctx.errors import DamagedFileError, InvalidDescriptorError, LocatorRefusedError, StoreError, ZenctxError
+from zenctx.errors import (
+    AlteredFileError,
+    DamagedFileError,
+    InvalidDescriptorError,
+    LocatorRefusedError,
+    StoreError,
+    ZenctxError,
+)
 from zenctx.operations.live_files import LiveFiles, check_content
 from zenctx.operations.verification.hashing import Digest, Hasher
 from zenctx.operations.verification.report import Findings, RowCounts, Severity, VerifyRequest
@@ -128,6 +135,8 @@ class RowCheck:
             self.findings.add(Severity.NOTICE, "changed", reason, run_id=row.run_id, key=named.key)
             return
         kind, severity, reason = _kind(error), Severity.ERROR, error.message
+        # Of a part that is looked at by size alone another verification tells; so none is counted twice.
+        self.findings.altered += isinstance(error, AlteredFileError) and self.request.hashes(named.locator)
         released = self.explain(named.locator) if is_damage else None
         if released is not None:
             # Of a run that is over that is as it should be; of any other one it is a loss.

@@ -1,12 +1,15 @@
-"""The record of an import in the journal: made where a database can be written, done without elsewhere."""
+"""The record of a command in the journal: made where a database can be written, done without elsewhere."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from zenctx.config import Settings
 from zenctx.database import journal
 from zenctx.database.checks import has_zenctx_tables
 from zenctx.database.engine import Database
+from zenctx.database.runs import access
 from zenctx.errors import ZenctxError
 
 _INTERRUPTED = 130
@@ -20,9 +23,43 @@ class Record:
     counts: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a command that only looks leaves in the journal: what it was asked, when it began, and how it ended."""
+
+    command: str
+    arguments: Mapping[str, object]
+    started_at: datetime
+    exit_code: int
+    counts: Mapping[str, object] = field(default_factory=dict)
+    error: ZenctxError | None = None
+
+
+def note(settings: Settings, looked: Looked) -> bool:
+    """Records a command that has looked, over a connection of its own; tells whether it is on record.
+
+    It needs rights to read alone, so nothing that prevents the record is an error: no rights, no tables of ours, a
+    database that is away or whose writers are waited for.
+    """
+    if not settings.persistence_enabled:
+        return False
+    with (
+        contextlib.suppress(ZenctxError, OSError),
+        Database.open(settings.db, read_only=False) as database,
+        database.connect(access(database).WRITER_SETTINGS) as connection,
+    ):
+        if not has_zenctx_tables(connection):
+            return False
+        connection.rollback()
+        operation_id = journal.begin(connection, looked.command, looked.arguments, clock=lambda: looked.started_at)
+        journal.finish(connection, operation_id, looked.exit_code, looked.counts, looked.error)
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def recorded(database: Database | None, command: str, arguments: Mapping[str, object]) -> Iterator[Record]:
-    """Records a command that changes the repository alone, and how it ended."""
+    """Records a command that changes no row, and how it ended."""
     operation_id, note = _begin(database, command, arguments)
     record = Record(note)
     ending: ZenctxError | None = None

@@ -1,0 +1,1 @@
+"""The checks of `zenctx doctor`: each one a function that yields findings, and changes nothing."""

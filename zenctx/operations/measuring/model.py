@@ -1,0 +1,42 @@
+"""A metric and its samples, with names and labels as Prometheus has them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Labels = tuple[tuple[str, str], ...]
+"""Names and values of labels, in the order of the names."""
+
+GAUGE, COUNTER = "gauge", "counter"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is measured: name, kind, one sentence, and the names of its labels, whose values are few and known.
+
+    The name has its base unit, that of a counter ends with `_total`.
+    """
+
+    name: str
+    kind: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+    def sample(self, value: float, **labels: str) -> "Sample":
+        """Gives one value of it; all its labels must be given, and no others."""
+        if tuple(labels) != self.labels:
+            raise ValueError(f"{self.name} has the labels {self.labels}, not {tuple(labels)}")
+        return Sample(self, value, labels_of(labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of a metric, for the labels given."""
+
+    metric: Metric
+    value: float
+    labels: Labels = ()
+
+
+def labels_of(labels: Mapping[str, str]) -> Labels:
+    """Gives labels in the order of their names."""
+    return tuple(sorted(labels.items()))
