@@ -145,6 +145,6 @@ def check_store(live: LiveFiles, connection: Connection) -> bool:
         what = "has no marker" if found is None else "belongs to another store"
         raise RefusedError(
             f"the directory {live.store.root} {what}, and the database is bound to the store {bound.store_id}",
-            hint="check that the right volume is mounted; 'zenctx db bind --replace' accepts another directory for good",
+            hint="check that the right volume is mounted; 'zenctx db bind --replace' takes another directory for good",
         )
     return True
