@@ -52,10 +52,10 @@ def test_what_postgresql_writes_lies_in_the_ranges(postgres_world: World) -> Non
     fill(world, 1500)
     world.rows.execute("analyze workflow_runs")
     found = estimated(world)
-    ((position,),) = world.rows.fetch("select cast(pg_current_wal_lsn() as text)")
+    ((position,),) = world.rows.fetch("select cast(pg_current_wal_insert_lsn() as text)")
     ((size,),) = world.rows.fetch("select pg_total_relation_size('workflow_runs')")
     world.migrate()
-    ((wal,),) = world.rows.fetch("select pg_current_wal_lsn() - cast(:position as pg_lsn)", position=position)
+    ((wal,),) = world.rows.fetch("select pg_current_wal_insert_lsn() - cast(:position as pg_lsn)", position=position)
     ((grown,),) = world.rows.fetch("select pg_total_relation_size('workflow_runs')")
     assert found.wal_bytes is not None
     assert found.wal_bytes.low < wal < found.wal_bytes.high

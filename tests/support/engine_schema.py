@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection
 
+from tests.support.shelved import SHELF
 from zenctx.database.engine_tables import create_engine_tables
 
 _POSTGRESQL = (
@@ -100,6 +101,8 @@ def create_engine_schema(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         create_engine_tables(connection)
         return
+    # Those that another test has put aside would be the same tables in a second schema.
+    connection.exec_driver_sql(f"drop schema if exists {SHELF} cascade")
     for statement in _POSTGRESQL:
         connection.exec_driver_sql(statement)
 

@@ -1,8 +1,10 @@
 """Several workers on one host: this process, and others that are started, told what to do, heard, and ended with us."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -18,7 +20,6 @@ from zenctx.operations.migration.report import Tally
 from zenctx.operations.migration.request import MigrationPlan
 from zenctx.operations.migration.shares import Shares
 from zenctx.operations.migration.solo import Solo
-from zenctx.operations.migration.spawned import spawned, without_interruption
 from zenctx.operations.migration.sweep import OnItem
 from zenctx.operations.progress import SILENT, Progress
 
@@ -194,15 +195,35 @@ def crew(settings: Settings, plan: MigrationPlan, state: State, solo: Solo, on_i
     """
     # A mapping that cannot be changed cannot be sent, either.
     job = worker.Job(replace(settings, origins=dict(settings.origins)), plan, state)
-    with without_interruption():
+    with _without_interruption():
         workers = [_start(job) for _ in range(plan.request.workers - 1)]
     made = Crew(solo, workers, on_item)
     try:
         yield made
     finally:
-        with without_interruption():
+        with _without_interruption():
             made.end()
 
 
 def _start(job: worker.Job) -> _Worker:
-    return _Worker(*spawned(worker.main, job, name="zenctx-worker"))
+    # Spawned, for connections and threads do not survive a fork.
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=worker.main, args=(theirs, job), name="zenctx-worker", daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+@contextmanager
+def _without_interruption() -> Iterator[None]:
+    """Ctrl-C is for later, and for us alone: processes that are started within the block never hear of it."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # Not in the main thread, which alone is interrupted.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -56,11 +56,9 @@ class Circumstances:
     retries: frozenset[str]
 
 
-def decide(
-    row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck, ready: bytes | None
-) -> Decision:
-    """Decides what becomes of one row; `ready`: what `wrap_quickly` made of it, where nothing is assumed of it."""
-    decision = _by_content(row, plan, around, locator_ok, ready)
+def decide(row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck) -> Decision:
+    """Decides what becomes of one row."""
+    decision = _by_content(row, plan, around, locator_ok)
     if decision.action is Action.NOTHING:
         return decision
     if decision.action is Action.CONVERT and not is_run_id(row.run_id):
@@ -74,9 +72,7 @@ def decide(
     return decision
 
 
-def _by_content(
-    row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck, ready: bytes | None
-) -> Decision:
+def _by_content(row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck) -> Decision:
     if row.text is None:
         return Decision(row, Form.NULL, Action.NOTHING)
     if plan.request.direction is Direction.LEGACY:
@@ -84,7 +80,7 @@ def _by_content(
             return quick
         return _to_legacy(row, detect(row.text, locator_ok), plan, around)
     if plan.request.assume is None:
-        if ready is not None:
+        if ready := wrap_quickly(row.text, plan.rules):
             return Decision(row, Form.LEGACY, Action.CONVERT, ready=ready)
         if count_evident_descriptors(row.text):
             return Decision(row, Form.DESCRIPTORS, Action.NOTHING)

@@ -25,7 +25,6 @@ from zenctx.operations.migration.patience import Patience
 from zenctx.operations.migration.report import MigrationItem, Tally
 from zenctx.operations.migration.request import MigrationPlan
 from zenctx.operations.migration.sizing import BatchSizer
-from zenctx.operations.migration.wrapping import Wrapping, wrapping
 from zenctx.operations.migration.write import Executor
 from zenctx.operations.pipeline import pipeline
 from zenctx.operations.progress import Progress
@@ -54,20 +53,16 @@ class SweepTools:
     locator_ok: LocatorCheck
     has_records: bool
     brakes: Brakes
-    wrapping: Wrapping
     patience: Patience = field(default_factory=Patience)
 
     @classmethod
     def open(cls, stack: ExitStack, database: Database, locator_ok: LocatorCheck, brakes: Brakes | None = None) -> Self:
         """Opens the sessions; they are closed with the stack."""
-        in_parallel = runs.works_in_parallel(database)
         walker = stack.enter_context(Session(database, {}))
-        looker = stack.enter_context(Session(database, {})) if in_parallel else walker
-        # A server writes with processors of its own.
-        helped = stack.enter_context(wrapping(may_have_help=not in_parallel))
+        looker = stack.enter_context(Session(database, {})) if runs.works_in_parallel(database) else walker
         has_records = has_zenctx_tables(looker.connection)
         looker.connection.rollback()
-        return cls(database, walker, looker, locator_ok, has_records, brakes or Brakes(Terms()), helped)
+        return cls(database, walker, looker, locator_ok, has_records, brakes or Brakes(Terms()))
 
     def recover(self) -> None:
         """Replaces the connections, whose state nobody knows. Raises TransientDatabaseError where it is too early."""
@@ -207,17 +202,7 @@ class Sweeper:
         sweep.progress.advance(len(part.rows) + part.known, sum(len(row.text or b"") for row in part.rows))
 
     def _decide(self, rows: Sequence[RunRow], around: Circumstances) -> list[Decision]:
-        readies = self._wrapped_quickly(rows)
-        return [
-            decide(row, self._plan, around, self._tools.locator_ok, ready)
-            for row, ready in zip(rows, readies, strict=True)
-        ]
-
-    def _wrapped_quickly(self, rows: Sequence[RunRow]) -> Sequence[bytes | None]:
-        request = self._plan.request
-        if request.direction is Direction.LEGACY or request.assume is not None:
-            return [None] * len(rows)
-        return self._tools.wrapping.wrap([row.text for row in rows], self._plan.rules)
+        return [decide(row, self._plan, around, self._tools.locator_ok) for row in rows]
 
     def _circumstances(self, rows: Sequence[RunRow]) -> Circumstances:
         looker = self._tools.looker.connection
