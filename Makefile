@@ -17,7 +17,7 @@ demo: .venv/.run  ## legacy contexts become descriptors and come back, in a temp
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh $(ARGS)
 
 test: .venv/.dev .venv/.promtool .venv/.browser  ## the tests, on SQLite and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n 2 -m "not soak" $(ARGS)
+	@$(BIN)/python -m pytest -n 3 -m "not soak" $(ARGS)
 
 check: .venv/.dev  ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
