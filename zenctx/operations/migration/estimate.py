@@ -199,9 +199,9 @@ def _wal(table: TableFacts, stored: Range, rows: int) -> Range:
 
 
 def _disk(stored: Range, table: TableFacts | None, rows: int) -> Range:
-    """The growth of the database: at best the room of old versions is used again, at worst none of it is."""
+    """The growth of the database: at best free room and that of old versions takes all, at worst none is used again."""
     beside = rows * (_ROW_BYTES + _INDEX_BYTES * table.indexes) if table else 0
-    return Range(stored.low // 8, (stored.high + beside) * 5 // 4)
+    return Range(0, (stored.high + beside) * 5 // 4)
 
 
 def _seconds(sample: SampleFacts | None, counted: Estimator, tally: Tally, looked: float) -> Range:
