@@ -90,6 +90,20 @@ def test_a_copy_of_the_database(cleaner: Cleaner) -> None:
     assert cleaner.rehearse().report.exit_code == 0
 
 
+def test_a_lock_that_a_pooler_lets_go(postgres_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the session that took it is somebody else's by now, nothing is removed."""
+    cleaner = Cleaner(postgres_world)
+    _, file = cleaner.run_with_file(ended=400 * DAY, age=400 * DAY)
+    cleaner.run_with_file(status="RUNNING", ended=None)
+    with monkeypatch.context() as patched:
+        patched.setattr(locks, "_try_advisory", lambda *_, **_named: True)
+        with pytest.raises(RefusedError, match="a pooler between it and the database"):
+            cleaner.collect()
+    assert (cleaner.there(file), cleaner.trashed()) == (True, [])
+    cleaner.collect()
+    assert not cleaner.there(file)
+
+
 def test_an_empty_database_beside_a_full_store(world: World) -> None:
     """A fresh database, thousands of files, the very binding: it is the wrong one, unless somebody says otherwise."""
     cleaner = Cleaner(world)

@@ -73,6 +73,19 @@ def held(database: Database, connection: Connection, lock: Lock, *, exclusive: b
 
 
 @contextmanager
+def held_alone(database: Database, connection: Connection, lock: Lock) -> Iterator[None]:
+    """Holds a lock against everybody within the block, in a session that is our own: see `held`, `require_own_session`.
+
+    Raises LockedError, and RefusedError where a pooler would let the lock go.
+    """
+    with held(database, connection, lock, exclusive=True):
+        if database.dialect != SQLITE:
+            with database.connect() as other:
+                require_own_session(connection, other, lock)
+        yield
+
+
+@contextmanager
 def all_held(database: Database, connection: Connection, holds: tuple[Hold, ...]) -> Iterator[None]:
     """Holds several locks within the block. Raises LockedError as `held` does, and for the locks that exclude one."""
     with contextlib.ExitStack() as stack:

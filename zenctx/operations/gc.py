@@ -95,7 +95,7 @@ def _carry_out(given: Given, saved: Plan | None) -> GcReport:
         require_zenctx_tables(connection)
         connection.rollback()
         # Whoever cannot have the lock is told before a plan is made; then it is free again, since people may be asked.
-        with locks.held(given.database, connection, Lock.CONTENT, exclusive=True):
+        with locks.held_alone(given.database, connection, Lock.CONTENT):
             recover.recover(connection, given.settings)
     with prepared(given, saved) as ready:
         if ready.refusals:
@@ -110,7 +110,7 @@ def _carry_out(given: Given, saved: Plan | None) -> GcReport:
 def _execute(given: Given, ready: Prepared) -> GcReport:
     connection = ready.connection
     with ExitStack() as stack:
-        stack.enter_context(locks.held(given.database, connection, Lock.CONTENT, exclusive=True))
+        stack.enter_context(locks.held_alone(given.database, connection, Lock.CONTENT))
         if ready.live.store.exists():
             stack.enter_context(ready.live.store.lock_exclusive())
         remover = stack.enter_context(snapshots.removing(ready.repository))
@@ -209,7 +209,7 @@ def undo_gc(database: Database, settings: Settings, reference: str, on_item: OnI
         if refusal is not None:
             raise refusal.as_error()
         gc_id = undo.find(trash, reference)
-        stack.enter_context(locks.held(database, connection, Lock.CONTENT, exclusive=True))
+        stack.enter_context(locks.held_alone(database, connection, Lock.CONTENT))
         recover.recover(connection, settings)
         undo_id = journal.begin(connection, "gc --undo", {"gc_id": gc_id})
         work = undo.Undoer(connection, settings, trash, gc_id, undo_id, on_item)
