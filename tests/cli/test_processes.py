@@ -1,11 +1,10 @@
-"""Tests of the command line as a process: exit codes, pipes, signals, terminals, the cost of starting."""
+"""Tests of the command line as a process: exit codes, pipes, signals, terminals, what a start imports."""
 
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 
 import pytest
 from rich.cells import cell_len
@@ -21,17 +20,6 @@ EXPLICIT_START = "import sys; from zenctx.cli.main import main; sys.argv[1:] = {
 def start(*arguments: str, script: str = EXPLICIT_START) -> list[str]:
     """Gives the command that starts zenctx as its start script does."""
     return [sys.executable, "-c", script.format(arguments=list(arguments))]
-
-
-def cpu_seconds(command: list[str], repeat: int) -> float:
-    """Gives the least processor time that a command took in several tries."""
-    figures = []
-    for _ in range(repeat):
-        before = getrusage(RUSAGE_CHILDREN)
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=environment())
-        after = getrusage(RUSAGE_CHILDREN)
-        figures.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(figures)
 
 
 def imported(*arguments: str) -> set[str]:
@@ -63,11 +51,23 @@ def test_help_imports_no_command_and_no_heavy_library() -> None:
     assert not any(name.startswith(("zenctx.cli.commands", "zenctx.operations", "zenctx.config")) for name in modules)
 
 
-def test_starting_is_cheap() -> None:
-    """In processor time `--version` stays near a bare interpreter, `--help` within sixteen times of it."""
-    bare = cpu_seconds([sys.executable, "-c", "pass"], 15)
-    assert cpu_seconds(start("--version"), 15) < 1.5 * bare
-    assert cpu_seconds(start("--help"), 5) < 16 * bare
+def test_a_command_with_texts_alone_imports_no_pydantic(tmp_path: Path) -> None:
+    """What needs no conversion is not given to the library that converts."""
+    file = tmp_path / "playground"
+    assert run(*ZENCTX, "demo", str(file)).exit_code == 0
+    modules = imported("runs", "--quiet", "--db", f"sqlite:///{file}/zenctx.db")
+    assert "zenctx.operations.runs" in modules
+    assert "pydantic" not in modules
+
+
+@pytest.mark.parametrize(
+    ("words", "named"), [(("inspect",), "RUN"), (("runs", "--workflow"), "--workflow"), (("runs", "--db"), "--db")]
+)
+def test_an_argument_that_is_no_text_is_refused(words: tuple[str, ...], named: str) -> None:
+    """A shell hands over any bytes: one sentence, before anything is opened."""
+    done = run(*ZENCTX, *words, "a\udcff")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"Error: {named} is not UTF-8 text.\n")
 
 
 @pytest.mark.parametrize("format_", ["table", "json", "jsonl"])

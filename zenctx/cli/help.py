@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from typer.core import TyperCommand, TyperGroup
 
+from zenctx.cli.ready_values import take_ready_values
+
 if TYPE_CHECKING:
     # Typer names these classes in the methods that a subclass may replace, and exports them nowhere.
     from typer._click import Command as AnyCommand
@@ -28,6 +30,10 @@ class Command(TyperCommand):
     below: Sequence[tuple[str, str]] = ()
     """Commands that are called by one more word, with their lines."""
 
+    def get_params(self, ctx: "Context") -> list["Parameter"]:
+        """Gives the parameters, quick ones."""
+        return take_ready_values(super().get_params(ctx))
+
     def collect_usage_pieces(self, ctx: "Context") -> list[str]:
         """Gives `[OPTIONS] RUN [KEY]`."""
         arguments = [each for each in self.get_params(ctx) if each.param_type_name == "argument"]
@@ -46,6 +52,10 @@ class Command(TyperCommand):
 
 class CommandGroup(TyperGroup):
     """A group that lists its commands in sections by their `rich_help_panel`, before its options."""
+
+    def get_params(self, ctx: "Context") -> list["Parameter"]:
+        """Gives the parameters, quick ones."""
+        return take_ready_values(super().get_params(ctx))
 
     def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Writes the sections of commands, then those of options."""
