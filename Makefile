@@ -17,7 +17,7 @@ demo: .venv/.run  ## legacy contexts become descriptors and come back, in a temp
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh $(ARGS)
 
 test: .venv/.dev .venv/.promtool .venv/.browser  ## the tests, on SQLite and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n 3 -m "not soak" $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak" $(ARGS)
 
 check: .venv/.dev  ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
@@ -36,7 +36,7 @@ bench: .venv/.dev  ## side by side with what one would use instead, as ratios
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 # pytest ends with 5 when nothing is marked.
-soak: .venv/.dev  ## the tests that take minutes
+soak: .venv/.dev .venv/.pgbouncer  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m soak $(ARGS) || test $$? -eq 5
 
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
@@ -68,6 +68,10 @@ endef
 # Checks metrics and alert rules; where it cannot be had, the tests that need it say so.
 .venv/.promtool: | $(BIN)/python
 	@if tests/support/fetch_promtool.sh $(BIN); then touch $@; fi
+
+# Lends sessions of PostgreSQL to the tests that take minutes; likewise.
+.venv/.pgbouncer: | $(BIN)/python
+	@if tests/support/fetch_pgbouncer.sh .venv/pgbouncer; then touch $@; fi
 
 # Opens the page of `stats`; likewise.
 .venv/.browser: | $(BIN)/python

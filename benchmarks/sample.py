@@ -42,11 +42,11 @@ def rows(count: int) -> Iterator[SampleRow]:
         yield SampleRow(run_id, status, f"{day}T09:{minute}:07.250Z", ended, text)
 
 
-def large_rows(count: int, characters: int) -> Iterator[SampleRow]:
-    """Yields rows that hold one small value and one long string each."""
+def large_rows(count: int, least: int, most: int) -> Iterator[SampleRow]:
+    """Yields rows that hold one small value and one long string each, of anything between so many characters."""
     random = Random(_SEED)  # noqa: S311 - as above
     for row in rows(count):
-        long = random.randbytes(characters // 2).hex()
+        long = random.randbytes(random.randint(least, most) // 2).hex()
         yield SampleRow(
             row.run_id, row.status, row.started_at, row.ended_at, f'{{"a.output.n":1,"b.output.s":"{long}"}}'
         )

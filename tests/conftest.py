@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for: databases as SQLAlchemy URLs, empty at the start of each test."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +9,35 @@ import hypothesis
 import pytest
 
 from tests.support.postgres import Database, Server, all_postgres_bins, running_server, temporary_database
+from tests.support.quick import keep_nothing, pass_for_disk, work_quickly
 
 # No deadline: how long one example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("zenctx", deadline=None)
 hypothesis.settings.load_profile("zenctx")
 
 NEWEST, OLDEST = "newest", "oldest"
+
+# As many new objects as a test makes; Python's own 700 are for programs that are small.
+GC_THRESHOLD = 10_000
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the many processes of `make test` write to memory; not soak tests, which write gigabytes."""
+    gc.set_threshold(GC_THRESHOLD)
+    pass_for_disk()
+    if config.getoption("numprocesses", None) and "not soak" in config.getoption("markexpr"):
+        work_quickly()
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector from looking at thousands of tests again and again."""
+    gc.freeze()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Free the memory, but for what shows why a test has failed."""
+    if exitstatus == pytest.ExitCode.OK and not hasattr(session.config, "workerinput"):
+        keep_nothing()
 
 
 def _bin_of(which: str) -> Path:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
@@ -13,6 +13,21 @@ MARK = "Hu9Zq7"
 SPECIAL = st.lists(st.sampled_from([*"@/:?#&=;%, '\"\\[]\n", "://", "1", "%40", "x", "é", "=1&"])).map("".join)
 PASSWORDS = st.builds(lambda parts: MARK + "".join(part + MARK for part in parts), st.lists(SPECIAL, min_size=1))
 LED_PASSWORDS = st.builds("".join, st.tuples(SPECIAL, PASSWORDS, SPECIAL))
+FORMS = (
+    "postgresql://user:{}@host:5432/name?sslmode=require",
+    "postgresql+psycopg://user:{}@/name?host=/run",
+    "sqlite+pysqlcipher://:{}@/file.db",
+    "jdbc:postgresql://user:{}@host/name?user=a@b",
+    "jdbc:postgresql://host/name?user=u&password={}",
+    "jdbc:postgresql://h1,h2:1/name?password={}&user=a@b",
+    "postgresql:///name?sslpassword={}&sslkey=/k",
+    "host=h user=u password={}",
+    "password='{}' host=h",
+    "postgresql:user:{}@host",
+    "postgresql//user:{}@host/name",
+    "user:{}@host",
+    "cannot open postgresql://user:{}@host/name: refused",
+)
 
 
 @pytest.mark.parametrize(
@@ -71,33 +86,17 @@ def test_what_holds_no_password_stays(text: str) -> None:
     assert mask_url(text) == text
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "postgresql://user:{}@host:5432/name?sslmode=require",
-        "postgresql+psycopg://user:{}@/name?host=/run",
-        "sqlite+pysqlcipher://:{}@/file.db",
-        "jdbc:postgresql://user:{}@host/name?user=a@b",
-        "jdbc:postgresql://host/name?user=u&password={}",
-        "jdbc:postgresql://h1,h2:1/name?password={}&user=a@b",
-        "postgresql:///name?sslpassword={}&sslkey=/k",
-        "host=h user=u password={}",
-        "password='{}' host=h",
-        "postgresql:user:{}@host",
-        "postgresql//user:{}@host/name",
-        "user:{}@host",
-        "cannot open postgresql://user:{}@host/name: refused",
-    ],
-)
+@settings(max_examples=300)
 @given(password=LED_PASSWORDS)
 @example(password=f"@{MARK}/{MARK}@{MARK}?{MARK}&{MARK}=#{MARK}")
 @example(password=f"1/{MARK}?x={MARK}")
-def test_no_part_of_a_password_survives(form: str, password: str) -> None:
+def test_no_part_of_a_password_survives(password: str) -> None:
     """Whatever stands in a password, unescaped too, no piece of it is left, and masking again changes nothing."""
-    masked = mask_url(form.format(password))
+    for form in FORMS:
+        masked = mask_url(form.format(password))
 
-    assert MARK not in masked
-    assert mask_url(masked) == masked
+        assert MARK not in masked, form
+        assert mask_url(masked) == masked, form
 
 
 @given(password=st.text(min_size=1), user=st.text(), host=st.sampled_from(["h", "db.example.org", "::1"]))

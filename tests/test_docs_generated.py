@@ -18,8 +18,8 @@ GUIDE = TROUBLESHOOTING.read_text()
 PASSED_ON = {
     "zenctx.config.spring.sources: SettingsError(f'{found.label} {error}'",
     "zenctx.database.url: SettingsError(message",
+    "zenctx.operations.collection.explain: DamagedFileError(f'{error.message}: {why}'",
     "zenctx.operations.collection.guards: RefusedError(self.message",
-    "zenctx.operations.context_store: DamagedFileError(f'{error.message}: {why}'",
     "zenctx.operations.metrics: StoreError(self.figures.store_problem",
     "zenctx.operations.migration.worker: PartialError(error.message",
     "zenctx.operations.repository: NotFoundError(error.message",

@@ -3,19 +3,21 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from tests.cli.processes import environment
 from tests.support.documents import ROOT
+from tests.support.warm import warm_python
 
 FILES = Path("pause-and-resume") / "data" / "context-files"
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, *arguments: str, python: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     """Run the program in a folder, as somebody would whose own settings name another database."""
     return subprocess.run(
-        [sys.executable, "-W", "error", ROOT / "examples" / "pause_and_resume.py", *arguments],
+        [*(python or warm_python()), ROOT / "examples" / "pause_and_resume.py", *arguments],
         cwd=folder,
         env=environment(PYTHONPATH=str(ROOT), ZENCTX_DB="sqlite:////not/to/be/touched.db"),
         capture_output=True,
@@ -36,7 +38,7 @@ def _statuses(folder: Path) -> list[str]:
 
 def test_it_pauses_in_one_process_and_resumes_in_another(tmp_path: Path) -> None:
     """The second process goes on in the loop with the third order; the sum is right; the file is gone at the end."""
-    started = _run(tmp_path, "start")
+    started = _run(tmp_path, "start", python=(sys.executable, "-W", "error"))
     assert (started.returncode, started.stderr) == (0, "")
     (catalogue,) = _value_files(tmp_path)
     assert catalogue.is_relative_to(tmp_path / FILES / "persistent")

@@ -9,11 +9,9 @@ import pytest
 from tests.cli.console import Console
 from tests.cli.eventful import Past, live
 from tests.database.conftest import opened
-from tests.support.engine_schema import create_engine_schema
 from tests.support.rows import Rows
+from tests.support.tables import create_all_tables
 from zenctx.config import OPTIONS
-from zenctx.database import revisions
-from zenctx.database.engine import write_transaction
 
 
 @pytest.fixture
@@ -35,9 +33,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _console(url: str, folder: Path) -> Iterator[Console]:
     with opened(url) as database:
-        with database.connect() as connection, write_transaction(connection):
-            create_engine_schema(connection)
-        revisions.upgrade(database)
+        create_all_tables(database)
         yield Console(url, folder, Rows(database))
 
 

@@ -12,6 +12,8 @@ import termios
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tests.support.warm import warm_python
+
 SAMPLE = ("-m", "tests.cli.samples")
 ZENCTX = ("-m", "zenctx")
 
@@ -43,10 +45,16 @@ def environment(**variables: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in unwanted} | variables
 
 
+def _command(arguments: Sequence[str]) -> list[str]:
+    """Gives the command that runs Python: where it runs a module, in a process that is forked, not started."""
+    python = warm_python() if arguments[0] == "-m" else (sys.executable,)
+    return [*python, *arguments]
+
+
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> Finished:
     """Runs Python with these arguments in a pipe."""
     done = subprocess.run(
-        [sys.executable, *arguments], env=environment(**(env or {})), capture_output=True, check=False, timeout=60
+        _command(arguments), env=environment(**(env or {})), capture_output=True, check=False, timeout=60
     )
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -66,9 +74,7 @@ def run_in_terminal(
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     variables = environment(**{"TERM": "xterm-256color", **(env or {})})
-    with subprocess.Popen(
-        [sys.executable, *arguments], env=variables, stdin=theirs, stdout=theirs, stderr=theirs
-    ) as process:
+    with subprocess.Popen(_command(arguments), env=variables, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         if typed:
             os.write(ours, typed)

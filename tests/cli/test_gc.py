@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -48,13 +49,35 @@ def test_a_dry_run_shows_the_plan(filled: Console) -> None:
     before = filled.state()
     lines = filled.lines("gc", "--dry-run")
     assert "finished" in lines[1]
-    assert any("Would remove 1 file of a finished run (1 bytes); nothing was changed" in line for line in lines)
+    assert any("Would remove 1 file of a finished run (1 byte); nothing was changed" in line for line in lines)
     assert filled.state() == before
     document = filled.document("gc", "--dry-run")
     assert (document["dry_run"], document["summary"]["removed"]) == (True, 1)
     (item,) = document["items"]
     assert (item["action"], item["category"], item["run_id"], item["bytes"]) == ("remove", "finished", RUN, 1)
     assert item["path"].endswith("/old.json")
+
+
+def test_what_stays_is_told(filled: Console) -> None:
+    """What nobody asked to remove, how much goes in all, and whether there is a way back."""
+    add_file(filled, RUN.replace("3f", "5f"), "dead.json", age=OLD.total_seconds(), running=True)
+    filled.rows.execute(
+        "update workflow_runs set started_at = :then where id = :id",
+        then=(datetime.now(UTC) - 4 * OLD).isoformat(),
+        id=RUN.replace("3f", "5f"),
+    )
+    for name in ("zenflow-ctx-1", "zenflow-ctx-2"):
+        (filled.folder / "data/context-files" / name).write_bytes(b"x")
+    (line,) = [line for line in filled.lines("gc", "--dry-run") if "Would remove" in line]
+    assert line.endswith("2 of 3 files are needed, 1 run shows no sign of life, 2 temporary files of the engine stay.")
+    (line,) = [
+        line
+        for line in filled.lines("gc", "--dry-run", "--include-zombies", "--max-delete=2")
+        if "Would remove" in line
+    ]
+    assert "2 bytes in all; nothing was changed" in line
+    purge = filled.lines("gc", "--dry-run", "--purge")
+    assert purge == ["Would remove nothing; nothing was changed."]
 
 
 def test_there_and_back(filled: Console) -> None:
@@ -98,6 +121,8 @@ def test_pins(filled: Console) -> None:
         (("--max-delete", "101%"), "more than all of them"),
         (("--temp-files", "7"), "is no age"),
         (("--apply", "x", "--retention-days", "1"), "by which rules"),
+        (("--apply", "x", "--include-zombies"), "by which rules"),
+        (("--apply", "x", "--include-soft-deleted"), "by which rules"),
         (("--retention-days", "-1"), "--retention-days"),
     ],
 )

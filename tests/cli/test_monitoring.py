@@ -19,6 +19,7 @@ from tests.cli.eventful import Past
 from tests.support.promtool import promtool
 from zenctx.cli.app import COMMANDS
 from zenctx.operations.measuring.catalogue import BUILD_INFO
+from zenctx.operations.measuring.model import DATABASE
 
 MONITORING = Path(__file__).parents[2] / "examples" / "monitoring"
 GUIDE = (MONITORING.parents[1] / "docs" / "metrics.md").read_text()
@@ -30,7 +31,8 @@ NAMES = [rule["alert"] for rule in ALERTS]
 DASHBOARD: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
-OF_PROMETHEUS = {"instance", "job"}
+# Labels that Prometheus adds, and the one that a setting does.
+OF_PROMETHEUS = {"instance", "job", DATABASE}
 WIDTH = 24
 
 
@@ -236,5 +238,5 @@ def test_without_any_figures_nothing_is_zero(folder: Path, tmp_path: Path) -> No
     path = tmp_path / "zenctx.prom"
     assert zenctx("metrics", "--db", f"sqlite:///{folder}/absent.db", "--textfile", str(path)).exit_code == 12
     assert not re.search(
-        r"^zenctx_(?:dangling|orphan|contexts|quarantined|plaintext|operation)", path.read_text(), re.MULTILINE
+        r"^zenctx_(?:dangling|orphan|contexts|quarantined|plaintext|operation|snapshot)", path.read_text(), re.MULTILINE
     )

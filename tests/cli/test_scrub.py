@@ -50,7 +50,11 @@ def test_a_scrub_says_what_it_did_and_ends_with_0(filled: Console) -> None:
     assert (dry["dry_run"], done["dry_run"]) == (True, False)
     assert [item["action"] for item in (*dry["items"], *done["items"])] == ["scrub", "scrubbed"]
     assert done["summary"]["left_out"] == {"parked": 1}
-    assert filled.lines("audit", "--finished")[0] == "No secrets in plain text in 1 run."
+    found = filled.lines("audit", "--finished")
+    assert found[0] == "No secrets in plain text in 1 run, by reserved key or same value."
+    assert found[1].startswith("'zenctx audit --names' looks")
+    named = filled.lines("audit", "--finished", "--names")
+    assert named == ["No secrets in plain text in 1 run, by reserved key, name or same value."]
     assert filled.lines("scrub")[0] == "No secrets to remove in 1 run that is over; 1 run left out: not over."
     assert filled.run("audit", "--quiet").exit_code == 4
 

@@ -52,6 +52,28 @@ def test_sections_of_text_and_items_of_json(console: Console) -> None:
     assert (document["summary"]["runs"], document["summary"]["secret_runs"]) == (3, 1)
 
 
+def test_what_a_line_is_about_is_said(sqlite_console: Console) -> None:
+    """A context that cannot be read has no key; what a dead key holds may lie in files, too."""
+    definition = compact({"nodes": [], "metadata": {"nodeConsumers": {"a.output.y": {"consumers": ["b"]}}}})
+    sqlite_console.rows.execute("update workflows set definition = :text", text=definition)
+    sqlite_console.rows.add("[1, 2, 3]")
+    (sqlite_console.folder / "zenctx.toml").write_text("memory-threshold-bytes = 50\n")
+    sqlite_console.rows.add(compact({"a.output.x": "x" * 200}))
+    assert sqlite_console.run("migrate", "--quiet").exit_code == 3
+    items = document_of(sqlite_console.run("stats", "--json"))["items"]
+    (whole,) = [item for item in items if item["section"] == "key" and item["bytes"] == len("[1, 2, 3]")]
+    assert (whole["name"], whole["key"]) == ("(unreadable context)", None)
+    (dead,) = [item for item in items if item["section"] == "dead key"]
+    assert dead["bytes"] == len('"' + "x" * 200 + '"'), "in a file"
+    text = sqlite_console.run("stats").stdout
+    assert "DEAD KEY    RUNS   HELD" in text
+    page = sqlite_console.folder / "page.html"
+    sqlite_console.lines("stats", "--quiet", "--html", str(page))
+    assert ">1 entry, " in page.read_text()
+    dead_keys = page.read_text().partition("Dead keys")[2].partition("</section>")[0]
+    assert "in the database" not in dead_keys
+
+
 def test_sums_are_kept_for_growth_once_an_hour(console: Console) -> None:
     """And are not where that is not wanted; what has grown since is told."""
     console.rows.add('{"a":1}')
@@ -123,7 +145,8 @@ def test_the_page_is_private_and_replaces_only_a_page(sqlite_console: Console) -
     link.symlink_to(sqlite_console.folder / "nowhere")
     assert sqlite_console.run("stats", "--html", str(link)).exit_code == 5
     absent = sqlite_console.folder / "absent" / "report.html"
-    assert sqlite_console.run("stats", "--html", str(absent)).exit_code not in (0, 1)
+    result = sqlite_console.run("stats", "--html", str(absent))
+    assert (result.exit_code, result.stdout) == (12, ""), "told before anything is counted"
 
 
 def test_bars_are_as_long_as_the_share() -> None:

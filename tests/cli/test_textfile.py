@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.cli.console import ABSENT, RUN, Console, zenctx
 from tests.support.promtool import promtool
 from zenctx.cli import textfile
 from zenctx.cli.textfile import COMMAND_METRICS, Ending
-from zenctx.operations.measuring.model import GAUGE, Metric
+from zenctx.operations.measuring.model import GAUGE, Metric, of_database
 
 MEASURED = Metric("zenctx_something", GAUGE, "Something that metrics measures.")
 
@@ -108,6 +109,40 @@ def test_commands_on_one_file_leave_each_other_alone(path: Path) -> None:
     found = read(path)
     assert ("something", "") not in found, "what could not be measured must not look as if it were"
     assert (found["success", "metrics"], found["last_exit_code", "gc"]) == (0, 3)
+
+
+def test_databases_that_have_names_are_told_apart(path: Path) -> None:
+    """Each replaces its own, and what was written before it had a name, or while that could not be read."""
+    textfile.write(path, ending("gc"))
+    textfile.write(path, ending("metrics"), of_database([MEASURED.sample(1)], None))
+    for name, value in (("live", 2), ("test", 3)):
+        textfile.write(path, replace(ending("gc", at=2000.0), database=name))
+        measured = of_database([MEASURED.sample(value)], name)
+        textfile.write(path, replace(ending("metrics"), database=name), measured)
+    families = {family.name: family.samples for family in text_string_to_metric_families(path.read_text())}
+    assert {each.labels.get("database"): each.value for each in families["zenctx_something"]} == {"live": 2, "test": 3}
+    assert all(each.labels.get("database") for samples in families.values() for each in samples)
+    textfile.write(path, replace(ending("gc", 12, at=3000.0), database="live"))
+    success = {"live": 2000, "test": 2000}
+    families = {family.name: family.samples for family in text_string_to_metric_families(path.read_text())}
+    of_gc = [
+        each for each in families["zenctx_command_last_success_timestamp_seconds"] if each.labels["command"] == "gc"
+    ]
+    assert {each.labels["database"]: each.value for each in of_gc} == success
+    assert promtool("check", "metrics", given=path.read_text()) == ""
+
+
+def test_the_settings_name_the_database(sqlite_console: Console, path: Path) -> None:
+    """On every metric, printed or written; where settings cannot be read it is missing, until they can be again."""
+    assert sqlite_console.run("gc", "--config", "absent.toml", "--textfile", str(path)).exit_code == 12
+    (sqlite_console.folder / "zenctx.toml").write_text('metrics-database = "a \\"b\\""')
+    assert sqlite_console.run("gc", "--textfile", str(path)).exit_code == 0
+    assert sqlite_console.run("metrics", "--textfile", str(path)).exit_code == 0
+    printed = "\n".join(sqlite_console.lines("metrics")) + "\n"
+    for text in (path.read_text(), printed):
+        found = [each for family in text_string_to_metric_families(text) for each in family.samples]
+        assert {each.labels.get("database") for each in found} == {'a "b"'}
+        assert promtool("check", "metrics", given=text) == ""
 
 
 def test_many_at_once_lose_nothing(path: Path) -> None:

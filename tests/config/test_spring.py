@@ -414,6 +414,12 @@ class TestValues:
             (f"{REFVALUE}: {{persistentFileDirectory: x}}", f"did you mean {REFVALUE}.persistent-file-dir?"),
             ("zenflow.context.persistence: false", "did you mean zenflow.context.persistence.enabled?"),
             ("zenflow.context.persistence.enable: false", "did you mean zenflow.context.persistence.enabled?"),
+            ("zenflow.context.persistance.enabled: false", "did you mean zenflow.context.persistence.enabled?"),
+            (
+                "zenflow.context.refvalues.fileStorageDir: x",
+                f"did you mean {REFVALUE}.file-storage-dir?",
+            ),
+            ("zenflow.contxt.refvalue.checksum-enabled: on", f"did you mean {REFVALUE}.checksum-enabled?"),
             (f"{REFVALUE}.file-storage-dir: [a, b]", f"{REFVALUE}.file-storage-dir takes one value, not a list"),
             (f"{REFVALUE}.frobnication: 1", "docs/configuration.md lists the keys that there are"),
             (
@@ -432,11 +438,14 @@ class TestValues:
         """The same holds for its variables, in both spellings of a dash."""
         error = refused(app, "a: 1", environ={"ZENFLOW_CONTEXT_REFVALUE_TEMPFILEPREFX": "x"})
         assert error.hint == f"did you mean {REFVALUE}.temp-file-prefix?"
+        error = refused(app, "a: 1", environ={"ZENFLOW_CONTEXT_PERSISTANCE_ENABLED": "false"})
+        assert error.hint == "did you mean zenflow.context.persistence.enabled?"
 
     def test_other_keys_are_nobodys_business(self, app: Path) -> None:
         """Sections of the application, empty ones of ours, and what it has beside them."""
         text = (
             f"zenflow: {{context: {{refvalue: , persistence: , other: 1}}, a: x}}\n{REFVALUE}.file-leak-warning-ms: 5"
+            "\nzenflow.jobs.persistence.enabled: on\nzenflow.context.cache.enabled: on"
         )
         assert load(app, text).temp_file_prefix == "zenflow-ctx-"
 

@@ -98,6 +98,13 @@ def test_numbers_of_up_to_a_thousand_characters_are_within_the_limits(text: str,
     assert is_within or may_hold_long_number(text.encode())
 
 
+def test_a_long_number_is_found_wherever_it_begins() -> None:
+    """Only some characters are looked at first: none of a number past the limit may lie between all of them."""
+    number = b"1" * 1001
+    assert all(may_hold_long_number(b'["' + b"x" * before + b'",' + number + b"]") for before in range(41))
+    assert not any(may_hold_long_number(b'["' + b"x" * before + b'",' + number[1:] + b"]") for before in range(41))
+
+
 def test_many_numbers_just_short_of_the_limit_take_no_time() -> None:
     """A megabyte of them is searched once, not once from every digit."""
     text = b"[" + b",".join([b"1" * 999] * 20_000) + b"]"

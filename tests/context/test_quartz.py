@@ -15,6 +15,9 @@ from zenctx.errors import SettingsError
         ("0 5/10 8-18 1,15 JAN,JUL ?", "5-59/10 8-18 1,15 1,7 *", "*-01,07-01,15 08..18:05..59/10:00"),
         ("0 0 4 ? * 1", "0 4 * * 0", "Sun *-*-* 04:00:00"),
         ("0 0 0 */2 * ? *", "0 0 */2 * *", "*-*-01..31/2 00:00:00"),
+        ("0 0 2 ? * FRI-MON", "0 2 * * 0,1,5,6", "Sun,Mon,Fri,Sat *-*-* 02:00:00"),
+        ("0 0 22-2/2 * NOV-JAN ?", "0 22,0,2 * 11,12,1 *", "*-11,12,01-* 22,00,02:00:00"),
+        ("0 0 2 30-2 * ?", "0 2 30,31,1,2 * *", "*-*-30,31,01,02 02:00:00"),
     ],
 )
 def test_what_both_can_say(quartz: str, crontab: str, systemd: str) -> None:
@@ -40,7 +43,7 @@ def test_what_crontab_leaves_out() -> None:
         ("0 0 2 ? * 6#3", "Quartz's alone"),
         ("0 0 2 ? * 6L", "Quartz's alone"),
         ("0 60 2 * * ?", "60 is no minutes"),
-        ("0 0 2 ? * FRI-MON", "goes backwards"),
+        ("0 0 2 * * ? 2030-2027", "goes backwards"),
         ("0 0/0 2 * * ?", "is no step"),
         ("0 0 2 * FOO ?", "FOO is no month"),
     ],

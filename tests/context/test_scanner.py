@@ -140,6 +140,15 @@ def test_depth_is_that_of_a_parsed_value(text: bytes, levels: int) -> None:
     assert deeper_than(text, levels) == (depth(json.loads(text)) > levels)
 
 
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 66, 200])
+@pytest.mark.parametrize("filler", ["", "x" * 100_000])
+def test_depth_is_right_however_many_brackets_there_are(count: int, filler: str) -> None:
+    """Few are searched for, some counted, many looked at; those in strings are none."""
+    deep, flat = "[" * count + f'"{filler}"' + "]" * count, "[" + ",".join(["[]"] * count) + f',"{filler}[[["]'
+    assert (deeper_than(deep.encode(), count - 1), deeper_than(deep.encode(), count)) == (True, False)
+    assert (deeper_than(flat.encode(), 1), deeper_than(flat.encode(), 2)) == (True, False)
+
+
 @given(texts.mangled_contexts, st.integers(0, 3))
 def test_depth_of_a_broken_text_is_judged_up_to_the_fault(text: bytes, levels: int) -> None:
     """Whatever is opened in the valid beginning is counted: nothing recurses deeper than this says."""

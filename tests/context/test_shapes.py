@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 
 from tests.context import texts
 from tests.context.test_quick import descriptors_of
 from zenctx.context.forms import Form, detect
-from zenctx.context.shapes import NO_SHAPE, Shape, StorageKind, plain_values, shape_of
+from zenctx.context.shapes import NO_SHAPE, Shape, StorageKind, shape_of
 
 VECTORS = sorted((Path(__file__).parents[1] / "vectors").glob("*/*.json"))
 FILE = '{"type":"FILE","locator":"%s","mediaType":null,"size":%s,"checksum":null,"inlineValue":null}'
@@ -94,7 +95,8 @@ def test_the_vectors_have_it_also_as_jsonb_spells_them(path: Path) -> None:
 
 def test_what_is_ordinary_is_told_quickly() -> None:
     """Plain values, descriptors in memory, and such with files are not taken apart value by value."""
-    assert plain_values(b'{"a.output.b":[1,2],"c":"MEMO"}', is_jsonb=False)
+    plain = shape_of(b'{"a.output.b":[1,2],"c":"MEMO"}', is_inside, is_jsonb=False)
+    assert (plain.kind, type(plain.values[0])) == (StorageKind.PLAIN, msgspec.Raw)
     text = f'{{"a":{MEMORY},"b":{FILE % ("a/x", 5)}}}'.encode()
     shape = shape_of(text, is_inside, is_jsonb=False)
     assert [*shape.kinds] == [StorageKind.MEMORY, StorageKind.FILE]

@@ -8,7 +8,15 @@ import pytest
 from tests.support.engine_schema import create_quartz_tables
 from tests.support.rows import DAY, Rows
 from zenctx.database.engine import write_transaction
-from zenctx.database.engine_state import Liveness, database_time, engine_liveness, last_signs, pending_retries
+from zenctx.database.engine_state import (
+    Liveness,
+    all_scheduled_retries,
+    database_time,
+    engine_liveness,
+    last_signs,
+    pending_retries,
+    scheduled_retries,
+)
 
 INTERVAL = 7500
 
@@ -101,6 +109,21 @@ def test_without_jobs_nothing_is_retried(rows: Rows) -> None:
     """A database without the scheduler has none."""
     with rows.database.connect() as connection:
         assert pending_retries(connection, [str(uuid4())]) == frozenset()
+
+
+def test_the_row_of_a_run_says_when_it_will_be_retried(rows: Rows) -> None:
+    """A time to come, not one that is past; a table without that column says it of none."""
+    soon, past, never = (rows.add("{}", status="ERROR") for _ in range(3))
+    for run_id, moment in ((soon, DAY), (past, -DAY)):
+        at = rows.moment(datetime.now(UTC) + moment)
+        rows.execute("update workflow_runs set next_retry_at = :at where id = :id", at=at, id=run_id)
+    with rows.database.connect() as connection:
+        assert scheduled_retries(connection, [soon, past, never]) == {soon}
+        assert scheduled_retries(connection, [past, never]) == frozenset()
+        assert all_scheduled_retries(connection) == {soon}
+    rows.execute("alter table workflow_runs drop column next_retry_at")
+    with rows.database.connect() as connection:
+        assert scheduled_retries(connection, [soon]) == all_scheduled_retries(connection) == frozenset()
 
 
 def test_the_last_sign_of_a_run_is_its_latest_node(rows: Rows) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.support.rows import Rows
 from zenctx.database import parts
 from zenctx.database.engine import Connection
-from zenctx.database.parts import State
+from zenctx.database.parts import Part, State
 from zenctx.database.rows import Span
 
 HALVES = [Span(None, "8"), Span("8", None)]
@@ -51,12 +51,12 @@ def test_each_part_is_claimed_by_one(postgresql_rows: Rows) -> None:
             assert parts.join(second, "scope", "two", []) == State("one", 1, 0)
             assert (claimed(first, state), claimed(second, state)) == (0, 1)
             assert parts.claim(first, state, ()) == (None, 2)
-            parts.finish(first, state, 0, "one", {"rows": 5})
+            parts.finish(first, state, Part(0, HALVES[0]), "one", {"rows": 5})
             parts.release(first, state, 0)
             assert parts.claim(first, state, ()) == (None, 1)
         assert claimed(first, state) == 1
-        parts.finish(first, state, 1, "one", {"rows": 6})
-        parts.finish(first, state, 1, "two", {"rows": 7})
+        parts.finish(first, state, Part(1, HALVES[1]), "one", {"rows": 6})
+        parts.finish(first, state, Part(1, HALVES[1]), "two", {"rows": 7})
         parts.release(first, state, 1)
         assert parts.claim(first, state, ()) == (None, 0)
         assert sorted(each["rows"] for each in parts.counts(first, state)) == [5, 6]
@@ -66,6 +66,23 @@ def test_what_one_knows_comes_first(postgresql_rows: Rows) -> None:
     """A part that was done here before."""
     with postgresql_rows.database.connect() as connection:
         assert claimed(connection, parts.join(connection, "scope", "one", HALVES), (1,)) == 1
+
+
+def test_who_did_not_write_a_part_is_told_what_was_written(postgresql_rows: Rows) -> None:
+    """In the sweep before: it is committed where that is on record. Unless that sweep was gone on with by others."""
+    written = (("7", "751"), ("7f", "752"))
+    with postgresql_rows.database.connect() as connection:
+        state = parts.join(connection, "scope", "one", HALVES)
+        assert parts.claim(connection, state, ())[0] == Part(0, HALVES[0])
+        parts.finish(connection, state, Part(0, HALVES[0], written), "one", {"rows": 5})
+        assert parts.counts(connection, state) == [{"rows": 5}]
+        second = parts.advance(connection, state, is_last=False)
+        assert parts.claim(connection, second._replace(resumed_sweep=1), ())[0] == Part(0, HALVES[0])
+        parts.release(connection, second, 0)
+        assert parts.claim(connection, second, (0,))[0] == Part(0, HALVES[0])
+        parts.release(connection, second, 0)
+        assert parts.claim(connection, second, ())[0] == Part(0, HALVES[0], written)
+        assert parts.claim(connection, second, ())[0] == Part(1, HALVES[1])
 
 
 def test_sweeps_follow_each_other_once(postgresql_rows: Rows) -> None:

@@ -197,6 +197,8 @@ def test_statements_that_fail(postgresql: Database, statement: str, kind: type[Z
         ("08006", LostConnectionError, "closed the connection"),
         ("23514", RejectedValueError, "check constraint"),
         ("P0001", RejectedValueError, "trigger"),
+        ("P0004", RejectedValueError, "a value (SQLSTATE P0004)"),
+        ("45000", RejectedValueError, "a value (SQLSTATE 45000)"),
         ("22021", RejectedValueError, "not valid UTF-8"),
         ("23505", DatabaseError, "reported an error (SQLSTATE 23505)"),
         ("XX001", DatabaseError, "reported an error (SQLSTATE XX001)"),

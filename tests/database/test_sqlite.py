@@ -65,6 +65,21 @@ def test_a_rowid_that_means_another_run_now_is_not_written(sqlite_rows: Rows) ->
     assert rows.text(second) == b'{"a":1}'
 
 
+@pytest.mark.parametrize("in_order", [True, False])
+def test_each_of_many_rows_gets_its_own_text(sqlite_rows: Rows, in_order: bool) -> None:
+    """Whatever the number of rows in a statement; one that was changed meanwhile keeps that, and only that one."""
+    rows = sqlite_rows
+    rows.add_all([f'{{"a":{number}}}' for number in range(237)])
+    read = read_all(rows)
+    changes = [ContextChange(row, b"{%b}" % row.run_id.encode()) for row in (read if in_order else reversed(read))]
+    rows.replace(read[150].run_id, '{"b":0}')
+    with rows.database.connect() as connection, write_transaction(connection):
+        written = sqlite.write_batch(connection, changes, "it").run_ids
+    assert set(written) == {row.run_id for row in read} - {read[150].run_id}
+    for row in read_all(rows):
+        assert row.text == (b"{%b}" % row.run_id.encode() if row.run_id in written else b'{"b":0}')
+
+
 def test_a_context_stays_text(sqlite_rows: Rows) -> None:
     """What is written is text, as the engine writes it, also where it looks like a number."""
     rows = sqlite_rows

@@ -5,12 +5,12 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.operations.test_migrate_crash import CHECKOUT, heard, pipe
+from tests.support.warm import warm_python
 
 _TRIES = 6
 
@@ -51,7 +51,7 @@ class Forks:
 def forks(module: str, *arguments: str) -> Iterator[Forks]:
     """Run a process that serves work."""
     with subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [*warm_python(), "-m", module, *arguments],
         cwd=CHECKOUT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

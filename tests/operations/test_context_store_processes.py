@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 from tests.operations.stores import Shelf, plain
 from tests.operations.workflow import KEYS
 from tests.operations.world import World
+from tests.support.warm import warm_python
 
 CHECKOUT = Path(__file__).parents[2]
 KILLS = 10
@@ -23,7 +23,7 @@ KILLS = 10
 def command(shelf: Shelf, phase: str) -> list[str]:
     """Give the command of a process that does one phase of a workflow."""
     url = shelf.world.database.engine.url.render_as_string(hide_password=False)
-    return [sys.executable, "-m", "tests.operations.workflow", url, str(shelf.world.folder), shelf.run_id, phase]
+    return [*warm_python(), "-m", "tests.operations.workflow", url, str(shelf.world.folder), shelf.run_id, phase]
 
 
 def run(shelf: Shelf, phase: str) -> dict[str, Any]:

@@ -52,7 +52,9 @@ def both_ways(world: World, threshold: int = THRESHOLD, *, include_active: bool 
     by_tool = texts(world)
     for table in ("zenctx_conversion", "zenctx_quarantine"):
         world.rows.execute(f"delete from {table}")
-    world.rows.execute("update workflow_runs r set context = o.context from originals o where o.id = r.id")
+    world.rows.execute(
+        f"update workflow_runs r set context = o.context from {world.rows.originals} o where o.id = r.id"
+    )
     run(world, threshold, include_active=str(include_active))
     return before, by_tool, texts(world)
 
@@ -273,8 +275,13 @@ def test_an_empty_table_is_no_mistake(postgres_world: World) -> None:
     assert run(postgres_world) == ["Converted 0 contexts to descriptors, in 1 sweep(s)."]
 
 
-def test_a_row_that_somebody_holds_is_named_and_the_rest_is_done(postgres_world: World) -> None:
+def test_a_row_that_somebody_holds_is_named_and_the_rest_is_done(
+    postgres_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The script comes back to it five times, then fails with its id; the next run takes it."""
+    hasty = conversion_script(THRESHOLD).replace("'500ms'", "'50ms'")
+    assert hasty != conversion_script(THRESHOLD)
+    monkeypatch.setattr("tests.operations.test_conversion_script.conversion_script", lambda _threshold: hasty)
     world = postgres_world
     ids = world.rows.add_all([compact({"n": number}) for number in range(2)])
     with world.database.connect() as holder:

@@ -11,9 +11,11 @@ from tests.support.engine_schema import create_engine_schema
 from tests.support.rows import compact
 from zenctx.config import Settings, load_settings
 from zenctx.database.engine import Database, write_transaction
+from zenctx.database.store_binding import bound_store
 from zenctx.errors import DatabaseError, RefusedError
 from zenctx.operations import db
 from zenctx.operations.db import BindingSummary, RevisionSummary
+from zenctx.operations.live_files import check_store, live_files
 
 
 @pytest.fixture
@@ -111,6 +113,33 @@ def test_another_directory_takes_a_decision(world: World) -> None:
     assert isinstance(report.summary, BindingSummary)
     assert world.rows.fetch("select store_id from zenctx_store") == [(report.summary.store_id,)]
     assert world.verify()[0].exit_code == 0
+
+
+@pytest.mark.parametrize("how", ["a copy", "another one"])
+def test_a_directory_has_one_database(world: World, how: str) -> None:
+    """Where one takes the other's place, the other is refused: what it does not know it would take for nobody's."""
+    db.bind_directory(world.database, world.settings, replace=False)
+    name = live_files(world.settings).store.put("3f2504e0-4f89-41d3-9a0c-0305e82c3301", "a", b"1").name
+    with world.database.connect() as connection:
+        bound = bound_store(connection)
+    assert bound is not None
+    copied = how == "a copy"
+    if copied:
+        world.rows.execute("update zenctx_store set database_identity = 'another'")
+        with pytest.raises(RefusedError, match="is a copy"):
+            db.bind_directory(world.database, world.settings, replace=False)
+    else:
+        world.rows.execute("delete from zenctx_store")
+    taken = db.bind_directory(world.database, world.settings, replace=copied)
+    assert isinstance(taken.summary, BindingSummary)
+    assert live_files(world.settings).store.read_id() == taken.summary.store_id != bound.store_id
+    assert db.bind_directory(world.database, world.settings, replace=True).summary == taken.summary
+    assert world.verify()[0].exit_code == 0
+    assert world.files() == [name]
+    # As the other one has it.
+    world.rows.execute(f"update zenctx_store set store_id = '{bound.store_id}'")
+    with world.database.connect() as connection, pytest.raises(RefusedError, match="belongs to another store"):
+        check_store(live_files(world.settings), connection)
 
 
 def test_binding_needs_our_tables(database: Database, settings: Settings) -> None:

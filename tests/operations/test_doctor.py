@@ -428,9 +428,14 @@ def test_operations_that_died_and_rows_in_quarantine(sqlite_setup: SetUp) -> Non
     with sqlite_setup.world.database.connect() as connection:
         journal.begin(connection, "gc", {})
         assert sqlite_setup.diagnose().exit_code == 0
-        journal.begin(connection, "migrate", {}, clock=lambda: datetime.now(UTC) - 2 * DAY)
-    assert "run 'zenctx migrate' again" in (sqlite_setup.only("warning").hint or "")
-    sqlite_setup.world.rows.execute("delete from zenctx_operation where command = 'migrate'")
+        journal.begin(connection, "scrub", {}, clock=lambda: datetime.now(UTC) - 2 * DAY)
+    assert "run 'zenctx scrub' again" in (sqlite_setup.only("warning").hint or "")
+    with sqlite_setup.world.database.connect() as connection:
+        journal.finish(connection, journal.begin(connection, "scrub", {}), 12, {})
+        sqlite_setup.only("warning")
+        journal.finish(connection, journal.begin(connection, "scrub", {}), 0, {})
+    assert sqlite_setup.diagnose().exit_code == 0, "it was gone on with"
+    sqlite_setup.world.rows.execute("delete from zenctx_operation where command = 'scrub'")
     run_id = sqlite_setup.world.rows.add('{"a":1}')
     insert = "insert into zenctx_quarantine values (:id, 'descriptors', 'why', 'f', 'o', :now)"
     sqlite_setup.world.rows.execute(insert, id=run_id, now=sqlite_setup.world.rows.moment(datetime.now(UTC)))
@@ -463,6 +468,12 @@ def test_a_role_that_may_only_read(postgres_world: World, postgres_url: str) -> 
         rows.execute("alter table workflow_runs enable row level security")
         setup.diagnose()
         assert any("hides rows" in item.reason for item in setup.items)
+        rows.execute("alter table workflow_runs disable row level security")
+        rows.execute("revoke update (context) on workflow_runs from zenctx_looker")
+        rows.execute("drop table zenctx_revision")
+        setup.diagnose()
+        severities = {item.kind: item.severity for item in setup.items}
+        assert severities["revision"] == "notice", "who may only read misses nothing"
     finally:
         rows.execute("drop owned by zenctx_looker")
         rows.execute("drop role zenctx_looker")

@@ -229,6 +229,18 @@ def test_a_file_that_is_no_json(sqlite_patient: Patient) -> None:
     assert "no JSON" in sqlite_patient.only().reason
 
 
+def test_a_file_name_that_the_engine_may_not_open(sqlite_patient: Patient) -> None:
+    """A warning: it depends on the engine's locale."""
+    (file,) = files(sqlite_patient)
+    name = "gr\u00f6\u00dfe.json"
+    file.rename(file.with_name(name))
+    context = sqlite_patient.context()
+    context["fetch.output.body"]["locator"] = context["fetch.output.body"]["locator"].replace(file.name, name)
+    sqlite_patient.replace(context)
+    item = sqlite_patient.only(severity="warning")
+    assert (item.key, "not ASCII" in item.reason) == ("fetch.output.body", True)
+
+
 def test_a_locator_where_the_engine_would_not_look(sqlite_patient: Patient) -> None:
     """Another engine-dir leads elsewhere; a locator that leaves the directories is not followed."""
     sqlite_patient.world.options["engine-dir"] = "/somewhere/else"

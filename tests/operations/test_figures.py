@@ -198,6 +198,9 @@ def test_the_forecast_is_what_gc_removes_then(world: World) -> None:
     with_files(world, ["never"], status="RUNNING", ended=None)
     for path in world.store.glob("*/*"):
         os.utime(path, (0, 0))
+    lately = datetime.now(UTC) - 20 * DAY
+    changed = with_files(world, ["changed"], ended=40 * DAY)
+    os.utime(world.store / locator(changed, "changed").rpartition("persistent/")[2], (lately.timestamp(),) * 2)
     put(world, "00000000-0000-4000-8000-000000000001", "orphan")
     for each in count(world).forecast:
         cleaner.ahead = timedelta(days=each.days)
@@ -207,7 +210,7 @@ def test_the_forecast_is_what_gc_removes_then(world: World) -> None:
     assert [(each.runs, each.files, each.orphans) for each in count(world).forecast] == [
         (1, 1, 0),
         (2, 3, 1),
-        (3, 4, 1),
+        (4, 5, 1),
     ]
 
 
@@ -288,11 +291,20 @@ def test_a_sign_of_life_keeps_a_run_from_being_a_zombie(world: World) -> None:
     assert count(world).runs_by("run_class") == {"parked": 1, "zombie": 1}
 
 
+def test_a_run_whose_row_says_when_it_is_tried_again_is_retrying(world: World) -> None:
+    """An engine may keep its jobs in memory alone."""
+    run_id = world.rows.add('{"a":1}', status="ERROR", ended=9 * DAY)
+    assert count(world).runs_by("run_class") == {"finished": 1}
+    at = world.rows.moment(datetime.now(UTC) + DAY)
+    world.rows.execute("update workflow_runs set next_retry_at = :at where id = :id", at=at, id=run_id)
+    assert count(world).runs_by("run_class") == {"retrying": 1}
+
+
 def test_a_directory_is_settled_only_by_all_of_its_files() -> None:
     """Not by some, not by more, and not by others of the same number."""
     index = FileIndex()
-    index.add("d", ["a", "b"])
-    index.add("", [])
+    index.add("d", ["a", "b"], 5.0)
+    index.add("", [], 0.0)
     index.seal()
     assert not index.settle("d", {"a"})
     assert not index.settle("d", {"a", "c"})
@@ -301,7 +313,8 @@ def test_a_directory_is_settled_only_by_all_of_its_files() -> None:
     index.end()
     assert list(index.unnamed("d", ["a", "b", "e"])) == ["e"]
     other = FileIndex()
-    other.add("d", ["a", "b"])
+    other.add("d", ["a", "b"], 7.0)
     other.seal()
     assert other.settle("d", {"b", "a"})
     assert other.is_settled("d")
+    assert (other.changed("d"), other.changed("e")) == (7.0, 0.0)

@@ -1,19 +1,28 @@
 """Cleaning up: what goes and what stays, by which rules, and how it is told."""
 
+import dataclasses
 import json
 import os
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests.operations.cleaning import DAY, Cleaner
+from tests.operations.cleaning import DAY, Cleaned, Cleaner
 from tests.operations.world import World
 from tests.support.engine_schema import create_quartz_tables
 from tests.support.rows import compact
 from zenctx.database.engine import write_transaction
+from zenctx.errors import DamagedFileError, DatabaseError, StoreError
 from zenctx.operations import gc as operation
+from zenctx.operations.cat import cat
+from zenctx.operations.collection.report import GcItem
+from zenctx.operations.inspect import inspect_key
+from zenctx.store.base import EntryKind, FileEntry, FileStat
+from zenctx.store.listing import Directory, list_directories, stat_names
 
 HOUR = timedelta(hours=1)
 
@@ -83,6 +92,11 @@ def test_a_run_that_failed_may_be_retried(cleaner: Cleaner) -> None:
     cleaner.world.rows.execute(insert, name=f"{first}:node")
     assert cleaner.collect(retention_days=0).paths("removed") == {}
     cleaner.world.rows.execute("delete from qrtz_job_details")
+    later = cleaner.world.rows.moment(datetime.now(UTC) + DAY)
+    cleaner.world.rows.execute("update workflow_runs set next_retry_at = :at", at=later)
+    assert cleaner.collect(retention_days=0).paths("removed") == {}
+    past = cleaner.world.rows.moment(datetime.now(UTC) - DAY)
+    cleaner.world.rows.execute("update workflow_runs set next_retry_at = :at", at=past)
     assert cleaner.collect(retention_days=0).paths("removed") == {name: "finished"}
     assert cleaner.there(other)
 
@@ -136,6 +150,23 @@ def test_a_row_holds_the_files_that_it_names_in_any_form(cleaner: Cleaner, form:
     cleaner.ahead = 3 * DAY
     assert cleaner.collect().paths("removed") == {}
     assert cleaner.there(name)
+
+
+def test_a_name_in_another_place_holds_its_file(cleaner: Cleaner) -> None:
+    """A directory that has moved, or that the engine sees elsewhere: only what its run needs no more goes."""
+    ids = [str(uuid4()) for _ in range(2)]
+    names = [cleaner.put(run_id) for run_id in ids]
+    other = cleaner.put(ids[0])
+    for run_id, name, ended in zip(ids, names, (None, 400 * DAY), strict=True):
+        entry = {**cleaner.entry(name), "locator": f"/app/before/{name}"}
+        status = "RUNNING" if ended is None else "SUCCESS"
+        cleaner.world.rows.add(compact({"a": entry}), run_id=run_id, status=status, ended=ended)
+    cleaner.run_with_file(ended=DAY)
+    cleaner.ahead = 2 * DAY
+    cleaned = cleaner.collect()
+    assert cleaned.paths("removed") == {names[1]: "orphan", other: "orphan"}
+    assert cleaned.paths("noticed") == {names[0]: "elsewhere"}
+    assert "locator-root" in cleaned.reasons("noticed")[0]
 
 
 def test_a_large_context_holds_the_files_that_it_names(cleaner: Cleaner) -> None:
@@ -261,21 +292,47 @@ def test_zombies_are_told_and_go_only_when_asked(cleaner: Cleaner) -> None:
     cleaner.world.rows.execute(insert, run=alive, at=moment)
     cleaned = cleaner.collect()
     assert (cleaned.paths("removed"), cleaned.report.summary.zombies) == ({}, 1)
+
+    def schedule(_summary: object) -> bool:
+        rows = cleaner.world.rows
+        rows.execute("create table qrtz_job_details (job_name text, job_group text)")
+        rows.execute("insert into qrtz_job_details values (:name, 'retry-jobs')", name=f"{dead}:node")
+        return True
+
+    late = cleaner.collect(include_zombies=True, confirm=schedule)
+    assert (late.paths("removed"), late.paths("skipped")) == ({}, {name: "zombie"})
+    cleaner.world.rows.execute("drop table qrtz_job_details")
     assert cleaner.collect(include_zombies=True).paths("removed") == {name: "zombie"}
     assert cleaner.there(other)
     assert dead in name
 
 
 def test_a_deleted_workflow_counts_when_asked(cleaner: Cleaner) -> None:
-    """A day after it was marked."""
-    workflow = cleaner.world.rows.add_workflow("Old")
+    """A day after it, or its project, was marked; not where the mark is taken away in the last moment."""
+    rows, kind = cleaner.world.rows, "text" if cleaner.world.rows.is_sqlite else "uuid"
+    workflow, other, project = rows.add_workflow("Old"), rows.add_workflow("Other"), str(uuid4())
     _, name = cleaner.run_with_file(ended=DAY, workflow=workflow)
+    _, of_project = cleaner.run_with_file(ended=DAY, workflow=other)
     cleaner.run_with_file(ended=DAY)
-    moment = cleaner.world.rows.moment(datetime.now(UTC))
-    cleaner.world.rows.execute("update workflows set deleted_at = :now where name = 'Old'", now=moment)
+    rows.execute("update workflows set deleted_at = :now where name = 'Old'", now=rows.moment(datetime.now(UTC)))
+    rows.execute(f"create table projects (id {kind} primary key)")
     cleaner.ahead = 2 * DAY
     assert cleaner.collect().paths("removed") == {}
-    assert cleaner.collect(include_soft_deleted=True).paths("removed") == {name: "deleted"}
+
+    def unmark(_summary: object) -> bool:
+        rows.execute("update workflows set deleted_at = null where name = 'Old'")
+        return True
+
+    late = cleaner.collect(include_soft_deleted=True, confirm=unmark)
+    assert (late.paths("removed"), late.paths("skipped")) == ({}, {name: "deleted"})
+    rows.execute(f"alter table projects add column deleted_at {'text' if rows.is_sqlite else 'timestamptz'}")
+    deleted = f"insert into projects values (cast(:project as {kind}), :now)"
+    rows.execute(deleted, project=project, now=rows.moment(datetime.now(UTC)))
+    rows.execute(f"update workflows set project_id = cast(:id as {kind}) where name = 'Other'", id=project)
+    assert cleaner.collect(include_soft_deleted=True).paths("removed") == {of_project: "deleted"}
+    rows.execute("alter table workflows drop column deleted_at")
+    with pytest.raises(DatabaseError, match=r"no column workflows\.deleted_at"):
+        cleaner.rehearse(include_soft_deleted=True)
 
 
 def test_left_overs_and_empty_directories_go(cleaner: Cleaner) -> None:
@@ -437,6 +494,31 @@ def test_a_file_that_cannot_be_removed_is_named_and_the_rest_done(
     assert [path for (path,) in cleaner.world.rows.fetch("select path from zenctx_released_file")] == [name]
 
 
+def test_a_directory_that_may_not_be_looked_into(cleaner: Cleaner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named; what runs name there is not called missing, and the rest is done: exit code 3."""
+    _, name = cleaner.run_with_file(ended=40 * DAY, age=40 * DAY)
+    closed, hidden = cleaner.run_with_file(status="RUNNING", ended=None)
+
+    def listed(root: Path) -> Iterator[Directory]:
+        for directory in list_directories(root):
+            is_closed = directory.name == closed
+            yield Directory(closed, others=[FileEntry(closed, EntryKind.UNREADABLE)]) if is_closed else directory
+
+    def looked_at(root: Path, directory: str, names: Iterable[str]) -> Iterator[tuple[str, FileStat | None]]:
+        if directory == closed:
+            raise StoreError("this user lacks the rights")
+        return stat_names(root, directory, names)
+
+    monkeypatch.setattr("zenctx.operations.collection.comparison.stat_names", looked_at)
+    items: list[GcItem] = []
+    given = dataclasses.replace(cleaner.given(items), list_store=listed)
+    cleaned = Cleaned(operation.collect(given), items)
+    assert (cleaned.report.exit_code, cleaned.report.summary.missing) == (3, 0)
+    assert cleaned.paths("removed") == {name: "finished"}
+    assert list(cleaned.paths("noticed").values()) == ["unreadable"]
+    assert cleaner.there(hidden)
+
+
 def test_a_run_that_goes_on_in_the_last_moment_keeps_its_files(cleaner: Cleaner) -> None:
     """Between the plan and its execution: the row is looked at again when its turn comes."""
     run_id, name = cleaner.run_with_file(ended=40 * DAY, age=40 * DAY)
@@ -517,11 +599,19 @@ def test_whoever_says_no_changes_nothing(cleaner: Cleaner) -> None:
 
 
 def test_names_in_a_later_inspection_explain_themselves(cleaner: Cleaner) -> None:
-    """Verify and inspect say which clean-up released a file, and why."""
+    """Verify, inspect and cat say which clean-up released a file, and why."""
     run_id, name = cleaner.run_with_file(ended=40 * DAY, age=40 * DAY)
     gc_id = cleaner.collect().report.summary.gc_id
     _, findings = cleaner.world.verify()
     reason = next(item.reason for item in findings if item.run_id == run_id)
     assert f"gc {gc_id} released it" in reason
     assert f"zenctx gc --undo {gc_id}" in reason
+    database, settings = cleaner.world.database, cleaner.world.settings
+    with pytest.raises(DamagedFileError, match=f"gc {gc_id} released it"):
+        inspect_key(database, settings, run_id, "a", None, show_secrets=False)
+    with (
+        pytest.raises(DamagedFileError, match=f"gc {gc_id} released it"),
+        cat(database, settings, run_id, "a", show_secrets=False),
+    ):
+        pass
     assert json.loads(cleaner.world.rows.text(run_id) or b"")["a"]["locator"].endswith(name)

@@ -2,7 +2,6 @@
 
 import random
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from tests.operations.cleaning import DAY, Cleaner
 from tests.operations.test_migrate_crash import pipe, start_and_kill
 from tests.operations.world import World
+from tests.support.warm import warm_python
 
 CHECKOUT = Path(__file__).parents[2]
 RUNS, KILLS = 120, 10
@@ -19,7 +19,7 @@ RUNS, KILLS = 120, 10
 def clean_ups(world: World) -> Iterator["subprocess.Popen[str]"]:
     """Run the process that starts clean-ups; it has imported everything once, for all of them."""
     url = world.database.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.operations.gc_child", url, str(world.folder)]
+    command = [*warm_python(), "-m", "tests.operations.gc_child", url, str(world.folder)]
     with subprocess.Popen(
         command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     ) as process:

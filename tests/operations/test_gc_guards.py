@@ -122,6 +122,19 @@ def test_an_empty_database_beside_a_full_store(world: World) -> None:
     assert cleaned.report.summary.by_class["deleted"].files == 2000
 
 
+def test_an_empty_database_beside_files_of_the_engine(world: World) -> None:
+    """Nothing says what is needed, though the store itself holds nothing."""
+    cleaner = Cleaner(world)
+    file = world.settings.file_storage_dir.path / "zenflow-ctx-1"
+    file.write_bytes(b"x")
+    cleaner.ahead = 3 * DAY
+    assert cleaner.collect().report.exit_code == 0
+    error = refused(cleaner, temp_age=DAY)
+    assert "no run at all, so nothing says what may be needed" in error.message
+    assert cleaner.collect(temp_age=DAY, accept_no_references=True).report.exit_code == 0
+    assert not file.exists()
+
+
 @pytest.mark.parametrize(("limit", "allowed"), [(Limit(), True), (Limit(percent=49), False), (Limit(0, None), False)])
 def test_more_than_a_part_of_the_files(cleaner: Cleaner, limit: Limit, *, allowed: bool) -> None:
     """One of two is half of them."""
@@ -244,6 +257,14 @@ def test_rows_that_are_hidden(postgres_cleaner: Cleaner) -> None:
         as_seen(postgres_cleaner, database).rehearse()
 
 
+@pytest.mark.parametrize("name", ["zenctx_pin", "zenctx_runtime_state"])
+def test_records_that_are_hidden(postgres_cleaner: Cleaner, name: str) -> None:
+    """As rows are: a pin that is not seen would keep nothing."""
+    postgres_cleaner.world.rows.execute(f"alter table {name} enable row level security")
+    with limited(postgres_cleaner.world, ALL_TABLES) as database, pytest.raises(RefusedError, match=name):
+        as_seen(postgres_cleaner, database).rehearse()
+
+
 def test_jobs_that_cannot_be_read_keep_failed_runs(postgres_cleaner: Cleaner) -> None:
     """Any of them may be retried."""
     _, name = postgres_cleaner.run_with_file(status="ERROR", ended=400 * DAY, age=400 * DAY)
@@ -251,6 +272,10 @@ def test_jobs_that_cannot_be_read_keep_failed_runs(postgres_cleaner: Cleaner) ->
     tables = "select on workflow_runs, zenctx_revision, zenctx_store, zenctx_pin, zenctx_runtime_state"
     with limited(postgres_cleaner.world, tables) as database:
         cleaned = as_seen(postgres_cleaner, database).rehearse()
+    postgres_cleaner.world.rows.execute("alter table qrtz_job_details enable row level security")
+    with limited(postgres_cleaner.world, ALL_TABLES) as database:
+        hidden = as_seen(postgres_cleaner, database).rehearse()
+    assert hidden.paths("remove") == cleaned.paths("remove")
     assert name not in cleaned.paths("remove")
     assert cleaned.report.summary.removed == 1
 

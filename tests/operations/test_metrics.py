@@ -17,6 +17,7 @@ from zenctx.database.journal import Alike
 from zenctx.database.rows import Selection
 from zenctx.errors import StoreError
 from zenctx.operations.context_store import ContextFailedError
+from zenctx.operations.measuring.catalogue import VALUE_FAILURES
 from zenctx.operations.measuring.journal import samples_of, value_failures
 from zenctx.operations.measuring.places import space_samples
 from zenctx.operations.metrics import measure
@@ -37,10 +38,11 @@ def operation(command: str, night: int = 0, exit_code: int | None = 0, **changed
 
 
 def measured(*operations: Alike) -> dict[tuple[str, ...], float]:
-    """Gives the values by the rest of the metric's name and its labels."""
+    """Gives the values by the rest of the metric's name and its labels; without failures that there were none of."""
     return {
         (sample.metric.name.removeprefix("zenctx_"), *(value for _, value in sample.labels)): sample.value
         for sample in samples_of(operations)
+        if sample.value or sample.metric is not VALUE_FAILURES
     }
 
 
@@ -56,6 +58,23 @@ def test_the_last_run_the_last_success_and_all_outcomes() -> None:
         ("operations_total", "gc", "done"): 1,
         ("operations_total", "gc", "failed"): 1,
     }
+
+
+def test_what_died_is_unfinished_until_the_command_is_run_to_its_end() -> None:
+    """Not for ever: an alert that nothing ends is switched off. A failure ends nothing."""
+    died, unfinished = operation("gc", 0, None), ("operations_unfinished", "gc")
+    assert measured(died, operation("gc", 1, 12), operation("migrate", 2))[unfinished] == 1
+    assert measured(died, operation("gc", 1, 3))[unfinished] == 0
+    assert measured(died, operation("gc", 1), operation("gc", 2, None))[unfinished] == 1
+
+
+def test_the_first_failure_can_be_seen() -> None:
+    """Counters are there from the beginning, since Prometheus sees no increase in one that begins with a failure."""
+    samples = [sample for sample in samples_of([]) if sample.metric is VALUE_FAILURES]
+    assert {sample.value for sample in samples} == {0}
+    found = {tuple(value for _, value in sample.labels) for sample in samples}
+    assert {("damaged", "restoration"), ("quarantined", "creation"), ("other", "release")} <= found
+    assert len(found) == len(samples) < 30
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """A migration beside others who write: their changes stay, and are converted on the next pass."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -246,6 +248,33 @@ def test_the_other_direction_is_refused(postgres_world: World) -> None:
             with pytest.raises(LockedError, match="another zenctx migrate, to"):
                 postgres_world.migrate(other)
             assert postgres_world.migrate(running).report.exit_code == 0
+
+
+def test_nobody_is_kept_waiting(postgres_world: World) -> None:
+    """Who reads and inserts executions of nodes of runs under conversion waits for no lock longer than half a second.
+
+    The server watches over that: it would end a statement that does.
+    """
+    world, over, done = postgres_world, threading.Event(), list[str]()
+    ids = world.rows.add_all(compact({"n": number, "text": "x" * 500}) for number in range(1500))
+    insert = "insert into node_executions (workflow_run_id, node_key, status) values (%s, 'n', 'SUCCESS')"
+
+    def insert_and_read() -> None:
+        with world.database.connect({"lock_timeout": "500ms"}) as connection:
+            for run_id in itertools.cycle(ids):
+                if over.is_set():
+                    return
+                with write_transaction(connection):
+                    connection.exec_driver_sql(insert, (run_id,))
+                    connection.exec_driver_sql("select * from workflow_runs where id = %s", (run_id,))
+                done.append(run_id)
+
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(insert_and_read)
+        assert world.migrate(include_active=True).report.exit_code == 0
+        over.set()
+        beside.result()
+    assert len(done) > 20
 
 
 def test_locks_that_do_not_hold_are_refused(postgres_world: World) -> None:

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import IO
 from tests.operations.child import BATCH_ROWS
 from tests.operations.world import LEGACY, World
 from tests.support.rows import compact
+from tests.support.warm import warm_python
 from zenctx.database.url import parse_database_url
 
 CHECKOUT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def some_contexts() -> Iterator[str]:
 def migrations(world: World) -> Iterator[subprocess.Popen[str]]:
     """Run the process that starts migrations; it has imported everything once, for all of them."""
     url = parse_database_url(str(world.database.engine.url.render_as_string(hide_password=False)))
-    command = [sys.executable, "-m", "tests.operations.child", url.render_as_string(hide_password=False)]
+    command = [*warm_python(), "-m", "tests.operations.child", url.render_as_string(hide_password=False)]
     command += [str(world.folder), json.dumps(world.options)]
     with subprocess.Popen(
         command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1

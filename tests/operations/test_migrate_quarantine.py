@@ -6,6 +6,7 @@ import pytest
 
 from tests.operations.world import LEGACY, World
 from tests.support.rows import compact
+from zenctx.errors import ZenctxError
 from zenctx.operations.migration.report import QuarantinedItem
 
 SECRET = "hunter2hunter2"
@@ -167,6 +168,42 @@ def test_values_that_postgresql_refuses_are_found(postgres_world: World, state: 
     assert (outcome.report.exit_code, summary.converted, summary.quarantined) == (3, 37, 3)
     assert set(postgres_world.rows.changed()) == set(ids) - bad
     assert SECRET not in str(outcome) + str(postgres_world.quarantined())
+
+
+@pytest.mark.parametrize(("when", "how"), [("before", "abort"), ("after", "fail")])
+def test_rows_that_sqlite_refuses_are_found(sqlite_world: World, when: str, how: str) -> None:
+    """The others are written, and these are named without their values and left as they are, also by a late trigger."""
+    ids = sqlite_world.rows.add_all(f'{{"k{number}":"{SECRET}"}}' for number in range(60))
+    sqlite_world.rows.remember()
+    bad = {ids[3], ids[4], ids[55]}
+    sqlite_world.rows.execute(
+        f"create trigger refuse {when} update of context on workflow_runs when new.id in {tuple(bad)} "
+        f"begin select raise({how}, '{SECRET}'); end"
+    )
+    outcome = sqlite_world.migrate()
+    assert outcome.actions == dict.fromkeys(bad, "quarantine")
+    assert all("a constraint of its own" in (text or "") for text in outcome.reasons.values())
+    summary = outcome.report.summary
+    assert (outcome.report.exit_code, summary.converted, summary.quarantined) == (3, 57, 3)
+    assert set(sqlite_world.rows.changed()) == set(ids) - bad
+    assert SECRET not in str(outcome) + str(sqlite_world.quarantined())
+    sqlite_world.rows.execute("drop trigger refuse")
+    assert sqlite_world.migrate(retry_quarantined=True).report.exit_code == 0
+
+
+def test_a_trigger_that_ends_the_transaction_stops_and_changes_nothing(sqlite_world: World) -> None:
+    """Nothing can be told apart then; what it says names no value."""
+    ids = sqlite_world.rows.add_all(f'{{"k{number}":"{SECRET}"}}' for number in range(3))
+    sqlite_world.rows.remember()
+    sqlite_world.rows.execute(
+        f"create trigger refuse before update on workflow_runs when new.id = '{ids[1]}' "
+        f"begin select raise(rollback, '{SECRET}'); end"
+    )
+    with pytest.raises(ZenctxError) as caught:
+        sqlite_world.migrate()
+    assert "a constraint of its own" in caught.value.message
+    assert SECRET not in caught.value.message
+    assert sqlite_world.rows.changed() == []
 
 
 def test_when_every_row_is_refused_the_end_is_not_well(postgres_world: World) -> None:

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -37,14 +39,24 @@ def shared_world(postgres_world: World) -> World:
     return postgres_world
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _ready_workers() -> Iterator[None]:
+    """Workers that are forked from a process that has imported what they need; those of `host` start from nothing."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["zenctx.operations.migration.worker", "zenctx.database.connect_postgresql"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crew, "get_context", lambda _method: context)
+        yield
+
+
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the worker processes that were started."""
     numbers: list[int] = []
     real = crew._start
 
-    def start(job: Job) -> object:
-        made = real(job)
+    def start(method: str, others: Sequence[Connection]) -> object:
+        made = real(method, others)
         numbers.append(made.process.pid or 0)
         return made
 
@@ -55,6 +67,18 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def url(world: World) -> str:
     """Give the URL of the database, with its password."""
     return world.database.engine.url.render_as_string(hide_password=False)
+
+
+def send_elsewhere(monkeypatch: pytest.MonkeyPatch, db: str) -> None:
+    """Have workers find another database in the job that they are told."""
+    real = crew._tell
+
+    def tell(each: crew._Worker, what: object) -> None:
+        if isinstance(what, Job):
+            what = replace(what, settings=replace(what.settings, db=db))
+        real(each, what)
+
+    monkeypatch.setattr(crew, "_tell", tell)
 
 
 def recorded(world: World) -> int:
@@ -82,7 +106,7 @@ def test_two_workers_share_the_parts(shared_world: World) -> None:
     assert (summary.census.total, summary.census.descriptors, summary.files) == (ROWS + 1, ROWS, ROWS // 500)
     assert outcome.actions == {odd: "quarantine"}
     shares = shared_world.rows.fetch("select count(*), count(distinct after_id) from zenctx_part where sweep = 1")
-    assert shares == [(8, 7)]
+    assert shares == [(16, 15)]
     assert shared_world.migrate(LEGACY, workers=2).report.summary.converted == ROWS
     assert shared_world.rows.changed() == []
 
@@ -119,12 +143,7 @@ def test_what_a_worker_fails_with_is_what_the_migration_fails_with(
     shared_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After whole batches, with its sentence."""
-    real = crew._start
-
-    def start(job: Job) -> object:
-        return real(replace(job, settings=replace(job.settings, db="sqlite:////nowhere/none.db")))
-
-    monkeypatch.setattr(crew, "_start", start)
+    send_elsewhere(monkeypatch, "sqlite:////nowhere/none.db")
     recorder = Recorder(on_batch=lambda: time.sleep(0.1))
     with pytest.raises(ZenctxError, match="nowhere") as caught:
         shared_world.migrate(workers=2, batch_rows=20, progress=recorder)
@@ -209,12 +228,8 @@ def test_a_worker_that_finds_no_connection_leaves_the_work_to_the_others(
     shared_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is done all the same."""
-    real, notes = crew._start, list[str]()
-
-    def start(job: Job) -> object:
-        return real(replace(job, settings=replace(job.settings, db="postgresql://nobody@127.0.0.1:1/none")))
-
-    monkeypatch.setattr(crew, "_start", start)
+    notes = list[str]()
+    send_elsewhere(monkeypatch, "postgresql://nobody@127.0.0.1:1/none")
     recorder = Recorder()
     monkeypatch.setattr(recorder, "note", notes.append)
     outcome = shared_world.migrate(workers=2, batch_rows=20, progress=recorder)

@@ -1,5 +1,6 @@
 """Reading ahead and writing behind."""
 
+import gc
 from collections.abc import Iterator
 from threading import Barrier, Lock
 
@@ -70,3 +71,18 @@ def test_nothing_is_read_while_somebody_writes_where_they_exclude_each_other() -
         for item in line:
             line.do(lambda item=item: events.append(f"write {item}"))  # type: ignore[misc]  # the item of this turn
     assert events == ["read 0", "read 1", "write 0", "read 2", "write 1", "write 2"]
+
+
+@pytest.mark.parametrize("threshold", [0, 700, 100_000])
+def test_cycles_are_searched_for_as_before_once_it_is_over(threshold: int) -> None:
+    """Whoever uses the library finds the collector as it was, also after a failure."""
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(threshold, 9, 8)
+        line = pipeline(iter(range(3)), writers=0)
+        line.__enter__()
+        assert gc.get_threshold()[0] in (0, 20_000, 100_000)
+        assert line.__exit__(ValueError, ValueError("no"), None) is False
+        assert gc.get_threshold() == (threshold, 9, 8)
+    finally:
+        gc.set_threshold(*before)

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from tests.operations.forks import Moments
 from tests.operations.restorations import Shelter
 from tests.operations.test_migrate_crash import CHECKOUT, heard, pipe
 from tests.support.rows import compact
+from tests.support.warm import warm_python
 from zenctx.operations.live_files import bind_store, live_files
 
 RUNS, FILES_EVERY = 80, 8
@@ -94,7 +94,7 @@ class Killing:
 def killing(shelter: Shelter) -> Iterator[Killing]:
     """Give a filled world, and the process that starts restorations; it has imported everything once, for all."""
     url = shelter.world.database.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.operations.restore_child", url, str(shelter.world.folder)]
+    command = [*warm_python(), "-m", "tests.operations.restore_child", url, str(shelter.world.folder)]
     command.append(json.dumps(shelter.world.options))
     with subprocess.Popen(
         command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1

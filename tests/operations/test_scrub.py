@@ -202,6 +202,18 @@ def test_a_run_that_may_go_on_keeps_its_secrets(sqlite_world: World, row: dict[s
     assert vault.audit(finished=True)[0].exit_code == 0
 
 
+def test_a_run_whose_row_names_a_retry_keeps_its_secrets(sqlite_world: World) -> None:
+    """However long ago it failed, and though no job of the scheduler is to be seen."""
+    vault = Vault(sqlite_world)
+    run_id = everywhere(vault, status="ERROR")
+    soon = vault.world.rows.moment(datetime.now(UTC) + timedelta(hours=1))
+    vault.world.rows.execute("update workflow_runs set next_retry_at = :at where id = :id", at=soon, id=run_id)
+    with pytest.raises(RefusedError, match="is retrying"):
+        vault.scrub(runs=(run_id,))
+    report, _ = vault.scrub()
+    assert (report.summary.scrubbed, report.summary.left_out) == (0, {"retrying": 1})
+
+
 LEFT = {
     "mixed": compact({"a": memory(SECRET), "__zenflow_secrets": {"k": SECRET}}),
     "ambiguous": compact({"__zenflow_secrets": {"type": "MEMORY", "inlineValue": SECRET}}),

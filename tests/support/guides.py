@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
+from tests.cli.console import Runner
 from tests.support.documents import ROOT, Shell, code_blocks
 from zenctx.cli.app import app
 from zenctx.config import OPTIONS
@@ -50,7 +50,7 @@ class Reader:
             code, printed = self.run(cut[1])
             return code, [line[int(cut[2] or 1) - 1 : int(cut[3]) if cut[3] else None].rstrip() for line in printed]
         if command.startswith("zenctx ") and not _NEEDS_A_SHELL.search(command):
-            result = CliRunner().invoke(app, shlex.split(command)[1:], prog_name="zenctx")
+            result = Runner().invoke(app, shlex.split(command)[1:], prog_name="zenctx")
             return result.exit_code, [line.rstrip() for line in result.output.splitlines()]
         code, printed = self.shell.run(command)
         self.patch.chdir(self.shell.folder)

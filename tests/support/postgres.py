@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from sqlalchemy import URL, make_url
@@ -39,9 +40,17 @@ END_OTHER_CONNECTIONS = """
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and not (state = 'idle' and query = 'discard all')
 """
-DROP_EVERY_SCHEMA = f"""
-    select format('drop schema %I cascade', nspname) from pg_namespace
-    where nspname !~ '^pg_' and nspname not in ('information_schema', '{shelved.SHELF}')
+BEGIN_ANEW = f"""
+    do $$
+    declare name text;
+    begin
+        for name in select nspname from pg_namespace
+            where nspname !~ '^pg_' and nspname not in ('information_schema', '{shelved.SHELF}')
+        loop execute format('drop schema %I cascade', name);
+        end loop;
+    end $$;
+    create schema public;
+    grant usage on schema public to public
 """
 
 
@@ -94,7 +103,7 @@ class Server:
     def __init__(self, bin_dir: Path, folder: Path, settings: Mapping[str, str]) -> None:
         self.bin_dir = bin_dir
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -117,7 +126,7 @@ class Server:
         """Make the data directory."""
         password_file = self.folder / "password"
         password_file.write_text(PASSWORD)
-        command: list[str | Path] = [*_as_ordinary_user(), self.bin_dir / "initdb", "--pgdata", self.folder / "data"]
+        command: list[str | Path] = [*as_ordinary_user(), self.bin_dir / "initdb", "--pgdata", self.folder / "data"]
         command += ["--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
         command += ["--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", password_file]
         made = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -126,7 +135,7 @@ class Server:
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
-        command: list[str | Path] = [*_as_ordinary_user(), *_dying_with_parent(), self.bin_dir / "postgres"]
+        command: list[str | Path] = [*as_ordinary_user(), *_dying_with_parent(), self.bin_dir / "postgres"]
         command += ["-D", self.folder / "data"]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
@@ -162,14 +171,14 @@ class Server:
             self._process.wait(PATIENCE_SECONDS)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Give a TCP port of the loopback address that nothing uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _as_ordinary_user() -> tuple[str, ...]:
+def as_ordinary_user() -> tuple[str, ...]:
     """Give what goes before a command of PostgreSQL, which refuses root, and users without a name as containers have.
 
     It is a namespace where we are nobody.
@@ -219,12 +228,9 @@ class Database:
         """
         self._run(END_OTHER_CONNECTIONS)
         shelved.shelve(self._run)
-        for (drop,) in self._run(DROP_EVERY_SCHEMA):
-            self._run(drop)
-        self._run("create schema public")
-        self._run("grant usage on schema public to public")
+        self._run(BEGIN_ANEW)
 
-    def _run(self, statement: str) -> list[tuple[str]]:
+    def _run(self, statement: str) -> list[tuple[Any, ...]]:
         cursor = self._connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 

@@ -16,7 +16,8 @@ DAY = timedelta(days=1)
 _INSERT = """
     insert into workflow_runs (id, workflow_id, status, started_at, ended_at, context)
     values (:id, :workflow, {status}, :started, :ended, {context})"""
-_REMEMBER = "create table originals as select id, context from workflow_runs"
+# On PostgreSQL in a schema of their own: the one with the tables stays as it was made, and is used again.
+_ORIGINALS = {"sqlite": "originals", "postgresql": "remembered.originals"}
 _CHANGED = {
     "sqlite": "cast(r.context as blob) is not cast(o.context as blob)",
     "postgresql": "r.context is distinct from o.context",
@@ -34,6 +35,8 @@ class Rows:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.is_sqlite = database.dialect == "sqlite"
+        self.originals = _ORIGINALS[database.dialect]
+        """The table of the contexts that were remembered."""
         self.workflow_id = self.add_workflow()
         marks = (":status", ":context") if self.is_sqlite else ("cast(:status as workflow_status_enum)",) * 2
         context = ":context" if self.is_sqlite else "cast(:context as jsonb)"
@@ -86,14 +89,16 @@ class Rows:
 
     def remember(self) -> None:
         """Keeps a copy of all contexts, for `changed`."""
-        self.execute("drop table if exists originals")
-        self.execute(_REMEMBER)
+        if not self.is_sqlite:
+            self.execute("create schema if not exists remembered")
+        self.execute(f"drop table if exists {self.originals}")
+        self.execute(f"create table {self.originals} as select id, context from workflow_runs")
 
     def changed(self) -> list[str]:
         """Gives the runs whose context is not what it was: another text on SQLite, another `jsonb` on PostgreSQL."""
         unlike = _CHANGED[self.database.dialect]
-        query = f"select cast(o.id as text) from originals o left join workflow_runs r on r.id = o.id where {unlike}"
-        return [run_id for (run_id,) in self.fetch(query)]
+        kept = f"{self.originals} o left join workflow_runs r on r.id = o.id"
+        return [run_id for (run_id,) in self.fetch(f"select cast(o.id as text) from {kept} where {unlike}")]
 
     def execute(self, statement: str, **parameters: object) -> None:
         """Runs a statement in a transaction of its own, over a connection of its own."""

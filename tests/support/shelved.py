@@ -9,8 +9,8 @@ from typing import Any
 SHELF = "zenctx_test_shelf"
 
 # A change of a definition writes a new version of its row in a catalog, with the transaction that did it.
-_OF_SCHEMA = "{} = 'public'::regnamespace"
-_OF_TABLE = "{} in (select oid from pg_class where relnamespace = 'public'::regnamespace)"
+_OF_SCHEMA = "{} = to_regnamespace('public')"
+_OF_TABLE = "{} in (select oid from pg_class where relnamespace = to_regnamespace('public'))"
 _CATALOGS = {
     "pg_class": _OF_SCHEMA.format("relnamespace"),
     "pg_type": _OF_SCHEMA.format("typnamespace"),
@@ -33,42 +33,37 @@ _FINGERPRINT = "select md5(string_agg(version, ' ' order by version)) from ({}) 
     )
     + " union all select concat_ws(' ', nspowner, nspacl) from pg_namespace where nspname = 'public'"
 )
-_NOTED = "select obj_description('public'::regnamespace, 'pg_namespace')"
-_USED = """
-    select 'public.' || quote_ident(relname) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
-        and (pg_relation_size(oid) > 0 or relpages > 0 or reltuples > -1)
-"""
+# All at once: to ask one after the other takes longer than what is asked.
+_STATE = f"""
+    select obj_description(to_regnamespace('public'), 'pg_namespace'), ({_FINGERPRINT}), array(
+        select 'public.' || quote_ident(relname) from pg_class
+        where relnamespace = to_regnamespace('public') and relkind = 'r'
+            and (pg_relation_size(oid) > 0 or relpages > 0 or reltuples > -1)
+    )"""
+_NOTE = f"do $do$ begin execute format('comment on schema public is %L', ({_FINGERPRINT})); end $do$"
 
 Run = Callable[[str], list[tuple[Any, ...]]]
-"""Runs one statement, in a transaction of its own, and gives its rows."""
+"""Runs statements, in a transaction of their own, and gives the rows of the first."""
 
 
 def note(run: Run) -> None:
     """Note that the tables in the schema `public` are as they were made, and empty."""
-    ((fingerprint,),) = run(_FINGERPRINT)
-    run(f"comment on schema public is '{fingerprint}'")
+    run(_NOTE)
 
 
 def shelve(run: Run) -> None:
     """Empty the tables in the schema `public` and put them aside, if they are as they were when they were noted."""
-    if not run("select 1 from pg_namespace where nspname = 'public'"):
+    ((noted, found, used),) = run(_STATE)
+    if noted is None or found != noted:
         return
-    ((noted,),) = run(_NOTED)
-    if noted is None or run(_FINGERPRINT) != [(noted,)]:
-        return
-    used = [name for (name,) in run(_USED)]
-    if used:
-        run(f"truncate {', '.join(used)} restart identity cascade")
-    note(run)
-    run("select pg_stat_reset()")
-    run(f"drop schema if exists {SHELF} cascade")
-    run(f"alter schema public rename to {SHELF}")
+    empty = [f"truncate {', '.join(used)} restart identity cascade", _NOTE] if used else []
+    put_aside = ("select pg_stat_reset()", f"alter schema public rename to {SHELF}")
+    run("; ".join((f"drop schema if exists {SHELF} cascade", *empty, *put_aside)))
 
 
 def unshelve(run: Run) -> bool:
     """Put the tables back in place of the empty schema `public`; False where there are none."""
     if not run(f"select 1 from pg_namespace where nspname = '{SHELF}'"):
         return False
-    run("drop schema public")
-    run(f"alter schema {SHELF} rename to public")
+    run(f"drop schema public; alter schema {SHELF} rename to public")
     return True

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from tests.support import shelved
 from tests.support.engine_schema import create_engine_schema
 from zenctx.database import revisions
-from zenctx.database.checks import current_revision
 from zenctx.database.engine import Database, Dialect, write_transaction
+from zenctx.database.schema import REVISIONS
 
 
 def create_all_tables(database: Database) -> None:
@@ -39,9 +39,9 @@ def _in_sqlite(connection: Connection, driver: sqlite3.Connection) -> None:
 
 def _in_postgresql(connection: Connection, driver: Any) -> None:
     def run(statement: str) -> list[tuple[Any, ...]]:
-        cursor = connection.exec_driver_sql(statement)
-        rows = [tuple(row) for row in cursor.fetchall()] if cursor.returns_rows else []
-        connection.commit()
+        cursor = driver.execute(statement)
+        rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
+        driver.commit()
         return rows
 
     if not shelved.unshelve(run):
@@ -50,7 +50,7 @@ def _in_postgresql(connection: Connection, driver: Any) -> None:
         shelved.note(run)
         return
     # Emptied, they do not say of which revision they are.
-    run(f"insert into zenctx_revision (version_num) values ('{current_revision(connection).head}')")
+    run(f"insert into zenctx_revision (version_num) values ('{REVISIONS[-1]}')")
 
 
 def _create(connection: Connection, run: Callable[[str], object], dialect: Dialect) -> None:

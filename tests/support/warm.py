@@ -1,48 +1,61 @@
-"""`zenctx` as a process that need not start: a server that has imported everything forks one for each call.
+"""Python as a process that need not start: a server that has imported everything forks one for each call.
 
-What it forks is a process of its own, with the caller's arguments, folder, environment and streams; signals to the
-caller do not reach it. The server ends with whoever started it.
+What it forks is a process of its own, with the caller's arguments, folder, environment and streams. The caller hands
+on Ctrl-C and how it ended; killed, it leaves the other to its end. The server ends with whoever started it.
 """
 
 import atexit
 import gc
 import importlib
 import io
-import json
+import marshal
 import os
 import pkgutil
+import runpy
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import traceback
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
 import zenctx
-from zenctx.cli.main import main
+from tests.support.quick import pass_for_disk
 
 ROOT = Path(__file__).parents[2]
 
 # Run by an interpreter that imports little: it hands over what the new process is to have, and waits for its code.
 _CALLER = """\
-import _socket, array, json, os, sys
+import _signal, _socket, array, marshal, posix, sys
 server = _socket.socket(_socket.AF_UNIX)
 server.connect(sys.argv[1])
 server.sendmsg([b"!"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))])
-server.sendall(json.dumps([sys.argv[2:], os.getcwd(), dict(os.environ)]).encode())
+server.sendall(marshal.dumps([sys.argv[2:], posix.getcwd(), dict(posix.environ)]))
 server.shutdown(_socket.SHUT_WR)
+process = int(server.recv(16))
+_signal.signal(_signal.SIGINT, lambda number, _frame: posix.kill(process, number))
 sys.exit(int(server.recv(16) or 1))
 """
 
 
-@cache
 def warm_zenctx() -> str:
     """Give a shell script's line that runs `zenctx` with the script's arguments, and start the server for it."""
+    return "exec " + " ".join(f'"{part}"' for part in (*warm_python(), "-m", "zenctx")) + ' "$@"'
+
+
+@cache
+def warm_python() -> tuple[str, ...]:
+    """Give what stands for the interpreter in a command `python -m MODULE ...` or `python FILE ...`.
+
+    The server that it asks is started for it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="zenctx-warm-"))
     caller, address = folder / "caller.py", folder / "socket"
     caller.write_text(_CALLER)
@@ -51,20 +64,19 @@ def warm_zenctx() -> str:
     while not address.exists():
         assert server.poll() is None, "the server of warm processes did not start"
         time.sleep(0.01)
-    return f'exec "{sys.executable}" -ISE "{caller}" "{address}" "$@"'
+    return sys.executable, "-ISE", str(caller), str(address)
 
 
 def _end(server: subprocess.Popen[bytes], folder: Path) -> None:
     server.kill()
     server.wait()
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _serve(address: str) -> NoReturn:
     """Answer calls until nobody holds our standard input open any more."""
     _import_everything()
+    pass_for_disk()
     gc.freeze()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with closing(socket.socket(socket.AF_UNIX)) as listening:
@@ -103,49 +115,68 @@ def _import_everything() -> None:
 
 def _answer(call: socket.socket) -> NoReturn:
     _mark, streams, _flags, _address = socket.recv_fds(call, 1, 3)
-    with call.makefile() as asked:
-        arguments, folder, variables = json.load(asked)
+    with call.makefile("rb") as asked:
+        arguments, folder, variables = marshal.loads(asked.read())  # noqa: S302 - from our own caller
     child = os.fork()
     if child == 0:
         call.close()
-        with _as_process(arguments, folder, variables, streams) as ended:
-            main()
-        os._exit(ended[0])
+        _become(folder, variables, streams)
+        os._exit(_run(arguments))
     for stream in streams:
         os.close(stream)
-    call.send(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
+    call.send(f"{child:16}".encode())
+    call.send(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):16}".encode())
     os._exit(0)
 
 
-@contextmanager
-def _as_process(
-    arguments: list[str], folder: str, variables: dict[str, str], streams: list[int]
-) -> Iterator[list[int]]:
-    """Become the process that was asked for; what is yielded holds the exit code after the block."""
+def _become(folder: str, variables: dict[bytes, bytes], streams: list[int]) -> None:
+    """Take over what a process has from the one that starts it."""
     os.chdir(folder)
     os.environ.clear()
-    os.environ.update(variables)
+    os.environb.update(variables)
     time.tzset()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    sys.argv = ["zenctx", *arguments]
     sys.stdin, sys.stdout, sys.stderr = _text(0, "r"), _text(1, "w"), _text(2, "w", errors="backslashreplace")
-    ended = [0]
+
+
+def _text(number: int, mode: str, errors: str = "strict") -> io.TextIOWrapper:
+    raw = os.fdopen(number, f"{mode}b", closefd=False)
+    encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
+    return io.TextIOWrapper(raw, encoding=encoding, errors=errors, line_buffering=os.isatty(number))
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a module or a file as the main one; give the exit code."""
+    code = 0
     try:
-        yield ended
+        if arguments[0] == "-m":
+            sys.argv = arguments[1:]
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = arguments
+            runpy.run_path(arguments[0], run_name="__main__")
     except SystemExit as end:
-        ended[0] = end.code if isinstance(end.code, int) else int(end.code is not None)
+        code = _code_of(end)
+    except BaseException:  # noqa: BLE001 - as the interpreter does, whatever it is
+        traceback.print_exc()
+        code = 1
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
     sys.stdout.flush()
     sys.stderr.flush()
+    return code
 
 
-def _text(number: int, mode: str, errors: str = "strict") -> io.TextIOWrapper:
-    raw = os.fdopen(number, f"{mode}b", closefd=False)
-    return io.TextIOWrapper(raw, encoding="utf-8", errors=errors, line_buffering=os.isatty(number), write_through=False)
+def _code_of(end: SystemExit) -> int:
+    """Give the code of an end as the interpreter does, which shows what is no number."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    sys.stderr.write(f"{end.code}\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ class Invocation:
             environ=os.environ,
             cwd=Path.cwd(),
         )
+        self._session.database = settings.metrics_database
         if self.verbose:
             self._session.tell(_main_settings(settings))
         return settings
@@ -108,11 +109,21 @@ class Invocation:
         Only for commands that look: those that write have an entry of their own.
         """
         if self._session.command in _LOOKING:
-            # Lazy: whoever fails so has SQLAlchemy already.
-            from zenctx.operations.record import Looked, note
+            self._note(error.exit_code, {}, error)
 
-            started_at = datetime.now(UTC) - timedelta(seconds=self._session.seconds)
-            note(self.settings, Looked(self._session.command, {}, started_at, error.exit_code, error=error))
+    def note_failures(self, exit_code: int, kinds: Mapping[str, int]) -> None:
+        """Notes in the journal, as `note_failure` does, values that could not be had while the command went on.
+
+        `kinds` counts them by the kind of their error.
+        """
+        self._note(exit_code, {"value_failures": {"restoration": dict(kinds)}}, None)
+
+    def _note(self, exit_code: int, counts: Mapping[str, object], error: ZenctxError | None) -> None:
+        # Lazy: whoever fails so has SQLAlchemy already.
+        from zenctx.operations.record import Looked, note
+
+        started_at = datetime.now(UTC) - timedelta(seconds=self._session.seconds)
+        note(self.settings, Looked(str(self._session.command), {}, started_at, exit_code, counts, error))
 
     def bytes_to_stdout(self) -> ByteSink:
         """Gives standard output for bytes (`cat`). From then on an error is told on standard error alone."""

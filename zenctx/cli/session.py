@@ -37,7 +37,7 @@ class Session:
     `flags` are guessed from the arguments until the command has parsed its options and replaces them; `output` is
     the command's, once it has one; `resources` are closed before anything is said about the end; `carries_bytes` tells
     that standard output holds a value, to which no document may be added. `measured` is what else goes to the file of
-    `--textfile`.
+    `--textfile`, `database` what the label of that name says there, once the settings are known.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -48,6 +48,7 @@ class Session:
         self.resources = ExitStack()
         self.carries_bytes = False
         self.measured: Sequence[Sample] = ()
+        self.database: str | None = None
         self._started = time.monotonic()
 
     @property
@@ -102,7 +103,7 @@ class Session:
         try:
             from zenctx.cli.textfile import Ending, write
 
-            ending = Ending(command, time.time(), self.seconds, exit_code, error)
+            ending = Ending(command, time.time(), self.seconds, exit_code, error, self.database)
             write(self.flags.textfile, ending, self.measured)
         except Exception as fault:  # noqa: BLE001 - every error ends here
             failure = describe(fault)

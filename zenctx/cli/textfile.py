@@ -16,7 +16,7 @@ from pathlib import Path
 
 from zenctx.cli.prometheus import Family, families_of, parse, render
 from zenctx.errors import StoreError, UsageError
-from zenctx.operations.measuring.model import GAUGE, Metric, Sample, labels_of
+from zenctx.operations.measuring.model import DATABASE, GAUGE, Labels, Metric, Sample, of_database
 from zenctx.store.beneath import open_root
 from zenctx.store.faults import shown, translated
 from zenctx.store.private_file import new_private_file
@@ -50,7 +50,8 @@ _RETRY_SECONDS = 0.02
 class Ending:
     """How a command ended: its words, when (seconds of the epoch), after how many seconds, with which exit code.
 
-    `error` is the kind of the error that ended it, None where there was none.
+    `error` is the kind of the error that ended it, None where there was none; `database` the name that the settings
+    give to the database, None where they give none or could not be read.
     """
 
     command: str
@@ -58,8 +59,19 @@ class Ending:
     seconds: float
     exit_code: int
     error: str | None = None
+    database: str | None = None
 
-    def samples(self, last_success: float | None) -> list[Sample]:
+    def replaces(self, labels: Labels, *, measured: bool) -> bool:
+        """Tells whether a sample with these labels, `measured` or of a command, is what this command wrote earlier.
+
+        One without a name of its database is anybody's: written before there was one, or while it could not be read.
+        """
+        known = dict(labels)
+        if self.database is not None and known.get(DATABASE, self.database) != self.database:
+            return False
+        return self.command == MEASURES if measured else known.get("command") == self.command
+
+    def samples(self, last_success: float | None) -> tuple[Sample, ...]:
         """Gives what is written about it; `last_success` is when it ended well before, as far as that is known."""
         command, is_success = self.command, self.exit_code == 0
         samples = [
@@ -73,7 +85,7 @@ class Ending:
             samples.append(LAST_SUCCESS.sample(good, command=command))
         if self.error is not None:
             samples.append(ERROR.sample(1, command=command, kind=self.error))
-        return samples
+        return of_database(samples, self.database)
 
 
 def check(path: Path) -> None:
@@ -104,26 +116,24 @@ def write(path: Path, ending: Ending, measured: Iterable[Sample] = ()) -> None:
 
 def _merged(families: dict[str, Family], ending: Ending, measured: Iterable[Sample]) -> dict[str, Family]:
     """Gives what the file is to hold: of what was there, all that is another command's."""
-    last_success = _last_success(families, ending.command)
-    for name, family in list(families.items()):
-        if name.startswith(OF_COMMANDS):
-            family.samples = {
-                labels: value
-                for labels, value in family.samples.items()
-                if dict(labels).get("command") != ending.command
-            }
-        elif ending.command == MEASURES:
-            del families[name]
+    last_success = _last_success(families, ending)
+    for name, family in families.items():
+        is_measured = not name.startswith(OF_COMMANDS)
+        family.samples = {
+            labels: value
+            for labels, value in family.samples.items()
+            if not ending.replaces(labels, measured=is_measured)
+        }
     for name, fresh in families_of([*measured, *ending.samples(last_success)]).items():
         kept = families.get(name)
         families[name] = fresh if kept is None else Family(name, fresh.kind, fresh.help, kept.samples | fresh.samples)
     return families
 
 
-def _last_success(families: dict[str, Family], command: str) -> float | None:
+def _last_success(families: dict[str, Family], ending: Ending) -> float | None:
     family = families.get(LAST_SUCCESS.name)
-    value = family.samples.get(labels_of({"command": command})) if family else None
-    return None if value is None else float(value)
+    samples = family.samples.items() if family else ()
+    return max((float(value) for labels, value in samples if ending.replaces(labels, measured=False)), default=None)
 
 
 def _existing(path: Path) -> dict[str, Family]:

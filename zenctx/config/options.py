@@ -21,6 +21,7 @@ from zenctx.config.values import (
     parse_prefix,
     parse_repository,
     parse_schedule,
+    parse_text,
     size,
 )
 from zenctx.context.rules import EngineReads, FileStrategy, OnMissing
@@ -223,6 +224,13 @@ REDACT_KEYS = Option(
     "Names whose values are secret, besides the engine's reserved keys, in any case of letters.",
     parse_patterns,
 )
+METRICS_DATABASE = Option(
+    "metrics-database",
+    "not set",
+    "text",
+    "What the label `database` of every metric says, where one host looks after several databases.",
+    parse_text,
+)
 
 SPRING = Option(
     "spring",
@@ -258,4 +266,5 @@ OPTIONS: tuple[Option[object], ...] = (
     SNAPSHOTS,
     SNAPSHOT_KEEP,
     REDACT_KEYS,
+    METRICS_DATABASE,
 )

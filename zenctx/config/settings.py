@@ -65,6 +65,7 @@ class Settings:
     snapshots: str
     snapshot_keep: str | None
     redact_keys: tuple[str, ...]
+    metrics_database: str | None
     origins: Mapping[str, str]
 
     def storage_rules(self) -> StorageRules:
@@ -189,6 +190,7 @@ def _settings(values: _Values) -> Settings:
         snapshots=values.given(opt.SNAPSHOTS) or _default_repository(storage.path, persistent.path),
         snapshot_keep=values.given(opt.SNAPSHOT_KEEP),
         redact_keys=values[opt.REDACT_KEYS],
+        metrics_database=values.given(opt.METRICS_DATABASE),
         origins=values.origins(),
     )
 

@@ -110,14 +110,17 @@ def wrap(members: Sequence[Member], rules: StorageRules) -> Wrapped:
 def choose_storage(value: bytes, size: int, rules: StorageRules) -> Storage:
     """Decides where a value of this JSON text and estimated size (bytes) is kept at rest."""
     is_container = value.startswith(_CONTAINERS)
-    too_deep = is_container and deeper_than(value, MAX_MEMORY_DEPTH)
-    if size <= rules.memory_threshold and not too_deep and within_engine_limits(value):
+    if size <= rules.memory_threshold and _fits_memory(value, is_container=is_container):
         return Storage.MEMORY
     if rules.engine_reads is EngineReads.PUBLISHED:
         return Storage.FILE
     if is_container and len(value) <= min(rules.json_threshold, MAX_INLINE_BYTES):
         return Storage.JSON
     return choose_file_storage(len(value), rules)
+
+
+def _fits_memory(value: bytes, *, is_container: bool) -> bool:
+    return not (is_container and deeper_than(value, MAX_MEMORY_DEPTH)) and within_engine_limits(value)
 
 
 def choose_file_storage(length: int, rules: StorageRules) -> Storage:

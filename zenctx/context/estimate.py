@@ -15,6 +15,9 @@ _QUOTE = ord('"')
 _NUMERALS = b"-+.0123456789eE"
 _AS_DIGITS = bytes(ord("0" if byte in _NUMERALS else " ") for byte in range(256))
 _LONG_NUMBER = b"0" * (MAX_NUMBER_CHARACTERS + 1)
+_EVERY = 20
+_SAMPLED_NUMBER = b"0" * (MAX_NUMBER_CHARACTERS // _EVERY)
+"""What every 20th character of a long number looks like, wherever the counting begins."""
 
 
 def estimated_size(value: bytes) -> int:
@@ -39,17 +42,16 @@ def within_engine_limits(value: bytes) -> bool:
 
 def may_hold_long_number(value: bytes) -> bool:
     """Tells cheaply whether a number of more than 1000 characters can stand in a text (it may be part of a string)."""
-    return len(value) > MAX_NUMBER_CHARACTERS and _LONG_NUMBER in value.translate(_AS_DIGITS)
+    if len(value) <= MAX_NUMBER_CHARACTERS or _SAMPLED_NUMBER not in value[::_EVERY].translate(_AS_DIGITS):
+        return False
+    return _LONG_NUMBER in value.translate(_AS_DIGITS)
 
 
 def utf16_units(token: bytes) -> int:
     """Gives the length of a JSON string token in UTF-16 units, which is how Java counts."""
-    if b"\\u" in token:
-        return len(decode_string(token).encode("utf-16-le")) // 2
-    units = len(token) if token.isascii() else len(token.decode().encode("utf-16-le")) // 2
-    # Every other escape is two bytes for one character; in a row of backslashes every second one begins an escape.
-    escapes = token.count(b"\\") - token.count(b"\\\\")
-    return units - escapes - 2
+    text = decode_string(token)
+    # The codec of this name is found without a search, and begins with a mark of two bytes.
+    return len(text) if text.isascii() else len(text.encode("utf-16")) // 2 - 1
 
 
 def _past_limit(token: bytes, kind: Kind) -> bool:

@@ -17,6 +17,10 @@ GRACE = timedelta(hours=24)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+LEFT_ALONE = "no run names it, and orphans are left alone"
+"""Why a file stays that would go, were it not for the settings."""
+
+
 class Category(StrEnum):
     """Why something goes."""
 
@@ -144,7 +148,7 @@ def judge_unnamed(changed: int, rules: GcRules, now: int, *, run_is_gone: bool) 
     if changed + rules.grace // _MILLISECOND >= now:
         return Verdict(None, f"no run names it, and it is younger than {_hours(rules.grace)}")
     if not rules.orphans:
-        return Verdict(None, "no run names it, and orphans are left alone")
+        return Verdict(None, LEFT_ALONE)
     if run_is_gone:
         return Verdict(Category.DELETED, f"its run has no row any more, and it is older than {_hours(rules.grace)}")
     return Verdict(Category.ORPHAN, f"no run names it, and it is older than {_hours(rules.grace)}")
@@ -190,4 +194,6 @@ def _long_ago(hold: Hold, changed: int, now: int) -> str:
 
 def _hours(length: timedelta) -> str:
     hours = length / timedelta(hours=1)
-    return f"{hours:g} hours" if hours < 72 else f"{hours / 24:g} days"
+    if hours < 72:
+        return "1 hour" if hours == 1 else f"{hours:g} hours"
+    return f"{hours / 24:g} days"

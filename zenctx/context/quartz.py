@@ -109,24 +109,33 @@ def as_systemd(schedule: Schedule) -> Converted:
 def _ranges(text: str, word: str, field: _Field) -> tuple[Range, ...]:
     if word == "?":
         return (Range(field.least, field.most, is_all=True),)
-    return tuple(_range(text, part, field) for part in word.split(","))
+    return tuple(each for part in word.split(",") for each in _range(text, part, field))
 
 
-def _range(text: str, part: str, field: _Field) -> Range:
+def _range(text: str, part: str, field: _Field) -> tuple[Range, ...]:
     match = _PART.fullmatch(part)
     if match is None or (field.name.startswith("day") and re.fullmatch(r"[0-9A-Z]*[LW]", part) and part not in _DAYS):
         raise _unreadable(text, f"{part} for the {field.name} is Quartz's alone")
     first, last, step = match.groups()
     if first == "*" and last is None:
         is_all = step is None
-        return Range(field.least, field.most, _step(text, step, field), is_all)
+        return (Range(field.least, field.most, _step(text, step, field), is_all),)
     begin = _number(text, first, field)
     if last is not None:
         end = _number(text, last, field)
         if end < begin:
-            raise _unreadable(text, f"{part} for the {field.name} goes backwards")
-        return Range(begin, end, _step(text, step, field))
-    return Range(begin, begin if step is None else field.most, _step(text, step, field))
+            return _around(text, part, field, range(begin, end, _step(text, step, field)))
+        return (Range(begin, end, _step(text, step, field)),)
+    return (Range(begin, begin if step is None else field.most, _step(text, step, field)),)
+
+
+def _around(text: str, part: str, field: _Field, given: range) -> tuple[Range, ...]:
+    """A range over the end of its field, such as from Friday to Monday: each of its values, as only Quartz reads it."""
+    if field.name == "year":
+        raise _unreadable(text, f"{part} for the {field.name} goes backwards")
+    length = field.most - field.least + 1
+    values = range(given.start, given.stop + length + 1, given.step)
+    return tuple(Range(each, each) for each in ((value - field.least) % length + field.least for value in values))
 
 
 def _step(text: str, step: str | None, field: _Field) -> int:

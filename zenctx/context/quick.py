@@ -4,7 +4,7 @@ Each function gives the very result of `forms` and `convert`, or None ("look clo
 The tests that the careful way makes value by value are made here, where that is enough, once over the text of the row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 from typing import Literal
 
@@ -23,15 +23,19 @@ MAX_ROW_BYTES = 256 * 1024
 
 _MAX_REMEMBERED_NAMES = 100
 _MAX_REMEMBERED_BYTES = 16 * 1024
+_FEW_DIGITS = 10_000
+_LONG = 8 * 1024
 
-_VALUE = b"%b:%%b"
-_VALUE_LIKE_JSONB = b"%b: %%b"
-_MEMORY = b'%b:{"type":"MEMORY","locator":null,"mediaType":null,"size":%%d,"checksum":null,"inlineValue":%%b}'
+# A byte that no JSON text holds stands for what a row has in that place.
+_GAP = b"\0"
+_VALUE = b"%b:\0"
+_VALUE_LIKE_JSONB = b"%b: \0"
+_MEMORY = b'%b:{"type":"MEMORY","locator":null,"mediaType":null,"size":\0,"checksum":null,"inlineValue":\0}'
 _MEMORY_LIKE_JSONB = (
-    b'%b: {"size": %%d, "type": "MEMORY", "locator": null, "checksum": null, "mediaType": null, "inlineValue": %%b}'
+    b'%b: {"size": \0, "type": "MEMORY", "locator": null, "checksum": null, "mediaType": null, "inlineValue": \0}'
 )
-_QUOTE = ord('"')
-_NO_JSON = b"\0"  # a byte that no JSON text holds
+_FIXED = {first: b"%d" % size for first, size in FIXED_SIZES.items()}
+_QUOTE, _BACKSLASH, _OPEN = ord('"'), ord("\\"), ord("{")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -51,39 +55,54 @@ _VALUES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _DESCRIPTORS = msgspec.json.Decoder(dict[str, _Memory])
 
 
+class _Digits(dict[int, bytes]):
+    """The text of numbers; that of the small ones is remembered."""
+
+    def __missing__(self, number: int) -> bytes:
+        text = b"%d" % number
+        if number < _FEW_DIGITS:
+            self[number] = text
+        return text
+
+
+_digits = _Digits()
+
+
 class _Layout:
-    """The texts of rows with the same keys: what stands around the values, as templates for `%`."""
+    """The texts of rows with the same keys: pieces, of which every second one is a gap for what differs."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        spelled = [_encode(name) for name in names]
-        self.length = sum(map(len, spelled)) + 2 * len(spelled) + 1
+        self._names = [_encode(name) for name in names]
+        self.length = sum(map(len, self._names)) + 2 * len(names) + 1
         """The bytes of a compact row that belong to no value: its names, and each of `{:,:,:}`."""
-        self.has_odd_names = any(b"\\u" in spelling for spelling in spelled)
+        self.has_odd_names = any(b"\\u" in name for name in self._names)
         """Whether a name holds control characters, which have several spellings of the same length."""
-        self._names = [spelling.replace(b"%", b"%%") for spelling in spelled]
 
     @cached_property
-    def values_like_jsonb(self) -> bytes:
-        """A row of plain values as `jsonb` spells it; takes the values."""
-        return self._template(_VALUE_LIKE_JSONB, b", ")
+    def values_like_jsonb(self) -> list[bytes]:
+        """A row of plain values as `jsonb` spells it; the gaps are for the values."""
+        return self._pieces(_VALUE_LIKE_JSONB, b", ")
 
     @cached_property
-    def values(self) -> bytes:
+    def values(self) -> list[bytes]:
         """The same as it is written."""
-        return self._template(_VALUE, b",")
+        return self._pieces(_VALUE, b",")
 
     @cached_property
-    def memory(self) -> bytes:
-        """A row of MEMORY descriptors as the engine writes it; takes a size and a value by turns."""
-        return self._template(_MEMORY, b",")
+    def memory(self) -> list[bytes]:
+        """A row of MEMORY descriptors as the engine writes it; the gaps are for a size and a value by turns."""
+        return self._pieces(_MEMORY, b",")
 
     @cached_property
-    def memory_like_jsonb(self) -> bytes:
+    def memory_like_jsonb(self) -> list[bytes]:
         """The same as `jsonb` spells it."""
-        return self._template(_MEMORY_LIKE_JSONB, b", ")
+        return self._pieces(_MEMORY_LIKE_JSONB, b", ")
 
-    def _template(self, member: bytes, separator: bytes) -> bytes:
-        return b"{" + separator.join([member % name for name in self._names]) + b"}"
+    def _pieces(self, member: bytes, separator: bytes) -> list[bytes]:
+        fixed = (b"{" + separator.join([member % name for name in self._names]) + b"}").split(_GAP)
+        pieces = [_GAP] * (2 * len(fixed) - 1)
+        pieces[::2] = fixed
+        return pieces
 
 
 def wrap_quickly(text: bytes, rules: StorageRules) -> bytes | None:
@@ -98,15 +117,15 @@ def wrap_quickly(text: bytes, rules: StorageRules) -> bytes | None:
     layout = _layout(tuple(decoded), len(text))
     if not decoded or layout.has_odd_names:
         return None
-    joined = _NO_JSON.join(decoded.values())
-    values = joined.split(_NO_JSON)
+    joined = _GAP.join(decoded.values())
+    # To split takes as long as there are bytes, to copy value by value as long as there are values.
+    values = joined.split(_GAP) if len(joined) < _LONG else list(map(bytes, decoded.values()))
     # To decode and spell again can only shorten this text: by blanks, by a name that stands twice, by an escape that
     # need not be (but for odd names). So where nothing is shorter nothing was lost, and names are spelled as they were.
-    if layout.length + len(joined) - len(values) + 1 != len(text) and layout.values_like_jsonb % tuple(values) != text:
+    if layout.length + len(joined) - len(values) + 1 != len(text) and _row(layout.values_like_jsonb, values) != text:
         return None
-    is_escaped = b"\\" in text
-    sizes = _sizes(values, are_strings_plain=not is_escaped and text.isascii(), is_escaped=is_escaped)
-    return None if sizes is None else layout.memory % _by_turns(sizes, values)
+    sizes = _sizes(values)
+    return None if sizes is None else _row_of_descriptors(layout.memory, sizes, values)
 
 
 def count_evident_descriptors(text: bytes) -> int:
@@ -124,7 +143,7 @@ def unwrap_quickly(text: bytes) -> bytes | None:
     if found is None:
         return None
     layout, values = found
-    return layout.values % tuple(values)
+    return _row(layout.values, values)
 
 
 def _evident_descriptors(text: bytes) -> "tuple[_Layout, list[msgspec.Raw]] | None":
@@ -140,10 +159,11 @@ def _evident_descriptors(text: bytes) -> "tuple[_Layout, list[msgspec.Raw]] | No
     layout = _layout(tuple(decoded), len(text))
     entries = decoded.values()
     values = [entry.inlineValue for entry in entries]
-    arguments = _by_turns([entry.size for entry in entries], values)
+    sizes = [_digits[entry.size] for entry in entries]
+    is_like_jsonb = text.startswith(layout.memory_like_jsonb[0])
     # Spelled again, it must be the row: this says that no name and no property stands twice.
-    is_spelled = text in (layout.memory % arguments, layout.memory_like_jsonb % arguments)
-    return (layout, values) if is_spelled else None
+    spelled = _row_of_descriptors(layout.memory_like_jsonb if is_like_jsonb else layout.memory, sizes, values)
+    return (layout, values) if spelled == text else None
 
 
 def _layout(names: tuple[str, ...], length: int) -> _Layout:
@@ -165,23 +185,28 @@ def _is_evidently_sound(text: bytes) -> bool:
     return len(text) <= 2 * MAX_DEPTH or not deeper_than(text, MAX_DEPTH)
 
 
-def _sizes(values: Sequence[bytes], *, are_strings_plain: bool, is_escaped: bool) -> list[int] | None:
-    """Gives the estimated size of each value; None if one may not fit MEMORY, or may be a descriptor already."""
-    sizes: list[int] = []
+def _sizes(values: Sequence[bytes]) -> list[bytes] | None:
+    """Gives the text of each value's estimated size; None if one may not fit MEMORY, or may be a descriptor already."""
+    sizes: list[bytes] = []
     for value in values:
         first = value[0]
+        # Bytes are searched for numbers and by `find`: to look for other bytes with `in` takes three times as long.
         if first == _QUOTE:
-            is_plain = are_strings_plain or (b"\\" not in value and value.isascii())
-            sizes.append(2 * len(value) - 4 if is_plain else 2 * utf16_units(value))
+            is_plain = value.isascii() and _BACKSLASH not in value
+            sizes.append(_digits[2 * len(value) - 4 if is_plain else 2 * utf16_units(value)])
         elif len(value) > MAX_NUMBER_CHARACTERS and _may_not_fit(value):
             return None
-        elif first in FIXED_SIZES:
-            sizes.append(FIXED_SIZES[first])
-        elif (b'"type"' in value or (is_escaped and b"\\u" in value)) and may_be_descriptor(value):
+        elif first in _FIXED:
+            sizes.append(_FIXED[first])
+        elif first == _OPEN and _may_have_a_type(value) and may_be_descriptor(value):
             return None
         else:
-            sizes.append(compact_length(value))
+            sizes.append(_digits[compact_length(value)])
     return sizes
+
+
+def _may_have_a_type(value: bytes) -> bool:
+    return value.find(b'"type"') >= 0 or (_BACKSLASH in value and value.find(b"\\u") >= 0)
 
 
 def _may_not_fit(value: bytes) -> bool:
@@ -189,8 +214,14 @@ def _may_not_fit(value: bytes) -> bool:
     return may_hold_long_number(value) or deeper_than(value, MAX_MEMORY_DEPTH)
 
 
-def _by_turns(sizes: Sequence[object], values: Sequence[object]) -> tuple[object, ...]:
-    arguments: list[object] = [None] * (2 * len(sizes))
-    arguments[::2] = sizes
-    arguments[1::2] = values
-    return tuple(arguments)
+def _row(pieces: list[bytes], values: Iterable[bytes]) -> bytes:
+    parts = pieces.copy()
+    parts[1::2] = values
+    return b"".join(parts)
+
+
+def _row_of_descriptors(pieces: list[bytes], sizes: Iterable[bytes], values: Iterable[bytes]) -> bytes:
+    parts = pieces.copy()
+    parts[1::4] = sizes
+    parts[3::4] = values
+    return b"".join(parts)

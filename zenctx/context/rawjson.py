@@ -63,7 +63,7 @@ def split_repeating(text: bytes) -> list[Member]:
     members = list(map(Member, decoded, map(_encode, decoded), map(bytes, decoded.values())))
     # msgspec keeps the last of two equal names and forgets how a name was spelled. Only when the parts, joined
     # again in one of the two usual spellings, are the source itself is nothing lost.
-    if (b": " in text and text == _join_like_jsonb(members)) or text == join_members(members):
+    if _is_spelled(text, members, b": ", b", ") or _is_spelled(text, members, b":", b","):
         return members
     return _split_carefully(text)
 
@@ -127,8 +127,16 @@ def _check_text(text: bytes) -> None:
         raise InvalidContextError(f"nested more than {MAX_DEPTH} levels deep")
 
 
-def _join_like_jsonb(members: list[Member]) -> bytes:
-    return b"{" + b", ".join([spelling + b": " + value for _, spelling, value in members]) + b"}"
+def _is_spelled(text: bytes, members: list[Member], colon: bytes, comma: bytes) -> bool:
+    """Whether members, joined by these, are the text; they are compared where they stand, for they may be large."""
+    at, before = 0, b"{"
+    for _, spelling, value in members:
+        for part in (before, spelling, colon, value):
+            if not text.startswith(part, at):
+                return False
+            at += len(part)
+        before = comma
+    return text[at:] == (b"}" if members else b"{}")
 
 
 def _compact_carefully(text: bytes) -> bytes:

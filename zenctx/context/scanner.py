@@ -28,7 +28,10 @@ _STRING, _NUMBER, _LITERAL, _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARR
 
 _LONG = 64 * 1024
 """Bytes from which on it takes longer to count brackets than to look at them."""
+_FEW = 64
+"""Brackets that are searched for one by one: between them a search is thirty times as fast as counting."""
 _ROUNDS = 8
+_BACKSLASH = ord("\\")
 _NEITHER_BRACKET_NOR_QUOTE = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _LEVELS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
@@ -166,7 +169,7 @@ def check_utf8(text: bytes) -> None:
 
 def decode_string(token: bytes) -> str:
     """Gives the characters of a JSON string token, quotes included in `token`."""
-    return _decode_string(token) if b"\\" in token else token[1:-1].decode()
+    return _decode_string(token) if _BACKSLASH in token else token[1:-1].decode()
 
 
 def deeper_than(text: bytes, levels: int) -> bool:
@@ -174,12 +177,26 @@ def deeper_than(text: bytes, levels: int) -> bool:
 
     In a text that is not valid, whatever is valid up to the first fault is judged rightly.
     """
+    if _opens_at_most(text, min(levels, _FEW)):
+        return False
     if len(text) < _LONG and text.count(b"[") + text.count(b"{") <= levels:
         return False
     brackets = _brackets(text)
     if _nests_little(brackets, levels):
         return False
     return max(accumulate(map(_LEVELS.__getitem__, brackets)), default=0) > levels
+
+
+def _opens_at_most(text: bytes, left: int) -> bool:
+    """Whether a text has so few opening brackets; no longer looked for once there is one more."""
+    for bracket in (b"[", b"{"):
+        at = text.find(bracket)
+        while at >= 0:
+            if not left:
+                return False
+            left -= 1
+            at = text.find(bracket, at + 1)
+    return True
 
 
 def _nests_little(brackets: bytes, levels: int) -> bool:

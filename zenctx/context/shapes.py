@@ -80,6 +80,8 @@ _MEMORY = msgspec.json.Decoder(dict[str, _Memory])
 _STORED = msgspec.json.Decoder(dict[str, _Stored])
 _encode = msgspec.json.Encoder().encode
 _NO_VALUES: Sequence[bytes] = ()
+_SHALLOW, _SOON = 2 * (MAX_DEPTH - 2), 8 * MAX_DEPTH
+"""No shorter value nests too deep; only in what is longer the levels are counted before it is decoded."""
 _NULL_LENGTH = len("null")
 _AROUND = len('{"type":"","locator":,"mediaType":,"size":,"checksum":,"inlineValue":}')
 _KINDS = {kind.value: StorageKind(kind.value) for kind in DescriptorType}
@@ -100,25 +102,6 @@ def shape_of(text: bytes | None, is_inside: IsInside, *, is_jsonb: bool) -> Shap
     return _quickly(text, is_inside, is_jsonb=is_jsonb) or _carefully(text, is_inside)
 
 
-def plain_values(text: bytes, *, is_jsonb: bool) -> dict[str, msgspec.Raw] | None:
-    """Gives the values of a legacy context; None where it is not evident that it is one."""
-    if _may_hold_descriptor(text, is_jsonb=is_jsonb):
-        return None
-    try:
-        # A level takes two bytes at least.
-        if len(text) > 2 * MAX_DEPTH and deeper_than(text, MAX_DEPTH):
-            return None
-        if is_jsonb:
-            return _PLAIN.decode(text) or None
-        check_utf8(text)
-        decoded = _PLAIN.decode(text)
-    except (RecursionError, msgspec.MsgspecError, InvalidContextError):
-        return None
-    # Decoded and spelled again a text can only become shorter, by a name that stands twice too: so nothing was lost.
-    is_same = len(text) == _around(decoded) + sum(map(len, decoded.values()))
-    return decoded if decoded and is_same else None
-
-
 def _may_hold_descriptor(text: bytes, *, is_jsonb: bool) -> bool:
     """Tells whether a value may be shaped like a descriptor: its type is there, and a content, or something escaped.
 
@@ -134,19 +117,43 @@ def _may_hold_descriptor(text: bytes, *, is_jsonb: bool) -> bool:
 
 def _quickly(text: bytes, is_inside: IsInside, *, is_jsonb: bool) -> Shape | None:
     """Gives the shape of a row that is evidently plain values or descriptors; None for all others."""
-    decoded = plain_values(text, is_jsonb=is_jsonb)
-    if decoded is not None:
-        return Shape(Form.LEGACY, tuple(decoded), list(decoded.values()), StorageKind.PLAIN)
-    if b"\\u" in text or (len(text) > 2 * MAX_DEPTH and deeper_than(text, MAX_DEPTH)):
+    # A level takes two bytes at least. No stack is at risk by what is not much longer than that.
+    if len(text) > _SOON and deeper_than(text, MAX_DEPTH):
         return None
     try:
         if not is_jsonb:
             check_utf8(text)
-        if b'"FILE"' not in text:
-            return _in_memory(text, is_jsonb=is_jsonb)
-        return _stored(text, is_inside, is_jsonb=is_jsonb)
+        found = _decoded(text, is_inside, is_jsonb=is_jsonb)
     except (RecursionError, msgspec.MsgspecError, InvalidContextError):
         return None
+    is_deep = (
+        found is not None
+        and _SHALLOW < len(text) <= _SOON
+        and max(map(len, found.values)) > _SHALLOW
+        and deeper_than(text, MAX_DEPTH)
+    )
+    return None if is_deep else found
+
+
+def _decoded(text: bytes, is_inside: IsInside, *, is_jsonb: bool) -> Shape | None:
+    if not _may_hold_descriptor(text, is_jsonb=is_jsonb):
+        return _plain(text, is_jsonb=is_jsonb)
+    if not is_jsonb and b"\\u" in text:
+        return None
+    try:
+        return _in_memory(text, is_jsonb=is_jsonb)
+    except msgspec.ValidationError:
+        if b'"FILE"' not in text:
+            raise
+    return _stored(text, is_inside, is_jsonb=is_jsonb)
+
+
+def _plain(text: bytes, *, is_jsonb: bool) -> Shape | None:
+    decoded = _PLAIN.decode(text)
+    # Decoded and spelled again a text can only become shorter, by a name that stands twice too: so nothing was lost.
+    if decoded and (is_jsonb or len(text) == _around(decoded) + sum(map(len, decoded.values()))):
+        return Shape(Form.LEGACY, tuple(decoded), list(decoded.values()), StorageKind.PLAIN)
+    return None
 
 
 def _in_memory(text: bytes, *, is_jsonb: bool) -> Shape | None:

@@ -21,6 +21,8 @@ where attrelid = to_regclass(quote_ident(:name)) and attnum > 0 and not attisdro
 _POSTGRESQL_READABLE = text("""
 select coalesce(has_any_column_privilege(to_regclass(quote_ident(:name)), 'select'), false)
 """)
+_POSTGRESQL_HIDDEN = text("select row_security_active(to_regclass(quote_ident(:name)))")
+_POSTGRESQL_READ_ONLY = text("select current_setting('transaction_read_only') = 'on'")
 _SQLITE_COLUMNS = text("select name, type from pragma_table_info(:name)")
 
 
@@ -100,9 +102,21 @@ def require_engine_tables(connection: Connection) -> None:
     _require_right(connection, "workflow_runs", place)
 
 
+def require_writable(connection: Connection) -> None:
+    """DatabaseError where the server takes no changes in this session: to be asked before files are touched."""
+    if connection.dialect.name != SQLITE and connection.scalar(_POSTGRESQL_READ_ONLY):
+        place = describe(connection.engine.url)
+        raise DatabaseError(f"{place} is read-only", hint="connect to the primary server, with a role that may write")
+
+
 def has_table(connection: Connection, name: str) -> bool:
     """Whether a table or view of this name is in sight (on PostgreSQL: along the search path)."""
     return bool(_columns(connection, name))
+
+
+def has_column(connection: Connection, table: str, name: str) -> bool:
+    """Whether a table in sight has a column of this name."""
+    return name in _columns(connection, table)
 
 
 def can_read(connection: Connection, name: str) -> bool:
@@ -110,6 +124,13 @@ def can_read(connection: Connection, name: str) -> bool:
     if connection.dialect.name == SQLITE:
         return has_table(connection, name)
     return bool(connection.scalar(_POSTGRESQL_READABLE, {"name": name}))
+
+
+def can_read_all(connection: Connection, name: str) -> bool:
+    """Whether a table of this name is there and may be read, and no row-level security may hide rows of it."""
+    if not can_read(connection, name):
+        return False
+    return connection.dialect.name == SQLITE or not connection.scalar(_POSTGRESQL_HIDDEN, {"name": name})
 
 
 def _require_right(connection: Connection, name: str, place: str) -> None:

@@ -30,6 +30,9 @@ _SESSION_DEFAULTS = {
     "idle_in_transaction_session_timeout": str(_IDLE_MILLISECONDS),
 }
 
+_SAME_SERVERS = {"read-write": "primary", "read-only": "standby"}
+"""What is meant where the session is read-only by our own choice: libpq looks at the session, not at its server."""
+
 _KEPT_SESSIONS = 5
 """A new session costs ten times what an emptied one does, and a command needs several; it keeps what it had at once."""
 
@@ -66,10 +69,17 @@ def opening() -> Iterator[None]:
 
 
 def connect_arguments(url: URL, *, read_only: bool, application_name: str) -> dict[str, Any]:
-    """Give libpq's parameters: what the URL says wins, save for time zone, date style and read-only."""
+    """Give libpq's parameters: what the URL says wins, save for time zone, date style and read-only.
+
+    A kind of server that the URL asks for by its sessions (`target_session_attrs`) is asked for by itself where ours
+    are read-only.
+    """
     arguments = {**_DEFAULTS, "application_name": application_name}
     given: dict[str, Any] = {name: value for name, value in arguments.items() if name not in url.query}
     given["options"] = _options(url, read_only=read_only)
+    wanted = url.query.get("target_session_attrs")
+    if read_only and wanted in _SAME_SERVERS:
+        given["target_session_attrs"] = _SAME_SERVERS[str(wanted)]
     # Plans for these very parameters suit keyset batches better than generic ones; poolers lose prepared statements.
     given["prepare_threshold"] = None
     return given

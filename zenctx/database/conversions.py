@@ -19,7 +19,8 @@ _RUN_ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STAGE = """
     create temp table if not exists zenctx_converted
     (run_id blob primary key, direction text, operation_id text) without rowid"""
-_STAGED = "select direction, operation_id from temp.zenctx_converted where run_id = ?"
+_STAGED = "select run_id, direction, operation_id from temp.zenctx_converted where run_id in ({})"
+_IDS_AT_ONCE = 100
 _RECORD = (zenctx_conversion.c.direction, zenctx_conversion.c.operation_id, zenctx_conversion.c.run_ids)
 
 
@@ -148,13 +149,17 @@ def _staged_lookup(connection: Connection) -> Lookup:
 
     def look_up(run_ids: Sequence[str]) -> dict[str, Conversion]:
         found: dict[str, Conversion] = {}
-        for run_id in run_ids:
-            cursor.execute(_STAGED, (UUID(run_id).bytes,))
-            if row := cursor.fetchone():
-                found[run_id] = Conversion(*row)
+        for start in range(0, len(run_ids), _IDS_AT_ONCE):
+            packed = {_packed(run_id): run_id for run_id in run_ids[start : start + _IDS_AT_ONCE]}
+            cursor.execute(_STAGED.format(", ".join("?" * len(packed))), list(packed))
+            found |= {packed[key]: Conversion(direction, operation) for key, direction, operation in cursor.fetchall()}
         return found
 
     return look_up
+
+
+def _packed(run_id: str) -> bytes:
+    return bytes.fromhex(run_id.replace("-", ""))
 
 
 def _unpacked(packed: bytes) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from zenctx.database import connect_postgresql, connect_sqlite
 from zenctx.database.errors import translated_errors
@@ -76,6 +77,12 @@ class Database:
                 yield connection
         finally:
             _close(connection)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any connection is open, those that are kept for the next `connect` among them."""
+        pool = self.engine.pool
+        return not isinstance(pool, QueuePool) or bool(pool.checkedin() + pool.checkedout())
 
     def translated_errors(self) -> AbstractContextManager[None]:
         """Turn errors of the database inside the block into ours: for retries within a connection's block."""

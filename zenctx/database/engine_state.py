@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Text, cast, select, text
 
-from zenctx.database.checks import can_read, has_table
+from zenctx.database.checks import can_read, can_read_all, has_column, has_table
 from zenctx.database.engine import SQLITE
-from zenctx.database.schema import node_executions
+from zenctx.database.schema import node_executions, workflow_runs
 
 RETRY_GROUP = "retry-jobs"
 _CHECK_INS = 3
 """A scheduler that missed this many of its check-ins is not running."""
 
+_AT_ONCE = 500
+"""SQLite limits the parameters of a statement."""
 _NUMBER = (int, float)
 
 _SCHEDULERS = "select last_checkin_time, checkin_interval, instance_name from qrtz_scheduler_state"
@@ -69,21 +71,48 @@ def pending_retries(connection: Connection, run_ids: Sequence[str]) -> frozenset
     """
     if not run_ids or not has_table(connection, "qrtz_job_details"):
         return frozenset()
-    if not can_read(connection, "qrtz_job_details"):
+    if not can_read_all(connection, "qrtz_job_details"):
         return frozenset(run_ids)
     wanted = set(run_ids)
     names = connection.execute(text(_RETRIES), {"job_group": RETRY_GROUP}).scalars()
     return frozenset(run_id for name in names if (run_id := name.partition(":")[0]) in wanted)
 
 
+def scheduled_retries(connection: Connection, run_ids: Sequence[str]) -> frozenset[str]:
+    """Gives those of some failed runs that their own row says will be tried again: `next_retry_at` is still to come.
+
+    An engine whose scheduler keeps its jobs in memory says it nowhere else. What is no time counts as one to come.
+    """
+    if not run_ids or not has_column(connection, "workflow_runs", "next_retry_at"):
+        return frozenset()
+    run_id, at = workflow_runs.c.id, workflow_runs.c.next_retry_at
+    now, found = database_time(connection), set[str]()
+    for start in range(0, len(run_ids), _AT_ONCE):
+        some = run_ids[start : start + _AT_ONCE]
+        rows = connection.execute(select(run_id, at).where(run_id.in_(some), at.is_not(None)))
+        found.update(each for each, moment in rows if moment is None or moment > now)
+    return frozenset(found)
+
+
 def retrying_runs(connection: Connection) -> frozenset[str] | None:
     """Gives the runs that a job of the engine will revive; None where that may not be read: it may be any."""
     if not has_table(connection, "qrtz_job_details"):
         return frozenset()
-    if not can_read(connection, "qrtz_job_details"):
+    if not can_read_all(connection, "qrtz_job_details"):
         return None
     names = connection.execute(text(_RETRIES), {"job_group": RETRY_GROUP}).scalars()
     return frozenset(name.partition(":")[0] for name in names)
+
+
+def all_scheduled_retries(connection: Connection) -> frozenset[str]:
+    """Gives all failed runs of which `scheduled_retries` would say so; looks at every row, and at no context."""
+    if not has_column(connection, "workflow_runs", "next_retry_at"):
+        return frozenset()
+    run_id, at = workflow_runs.c.id, workflow_runs.c.next_retry_at
+    now = database_time(connection)
+    query = select(run_id, at).where(at.is_not(None), cast(workflow_runs.c.status, Text) == "ERROR")
+    rows = connection.execution_options(stream_results=True).execute(query)
+    return frozenset(each for each, moment in rows if moment is None or moment > now)
 
 
 def last_signs(connection: Connection, run_ids: Sequence[str]) -> dict[str, datetime]:
@@ -94,7 +123,7 @@ def last_signs(connection: Connection, run_ids: Sequence[str]) -> dict[str, date
     """
     if not run_ids or not has_table(connection, "node_executions"):
         return {}
-    if not can_read(connection, "node_executions"):
+    if not can_read_all(connection, "node_executions"):
         return dict.fromkeys(run_ids, database_time(connection))
     run, started, ended = (node_executions.c[name] for name in ("workflow_run_id", "started_at", "ended_at"))
     query = select(run, started, ended).where(run.in_(run_ids))

@@ -3,13 +3,12 @@
 Everything here works with the right to read alone, and changes nothing.
 """
 
-import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, TextClause, func, select, text
 
-from zenctx.database.engine import SQLITE, Database
+from zenctx.database.engine import SQLITE
 from zenctx.database.locks import UPGRADE_LOCK, Lock, advisory_key
 from zenctx.database.schema import METADATA, zenctx_quarantine
 
@@ -19,6 +18,8 @@ UPGRADE = "upgrade"
 _SERVER = """
     select current_setting('server_version'), current_setting('server_version_num')::int,
         current_setting('server_encoding'), pg_is_in_recovery(), current_user"""
+_IN_RECOVERY = text("select pg_is_in_recovery()")
+_APPLIED = text("select pg_last_xact_replay_timestamp()")
 _MAY = """
     select coalesce(has_column_privilege(to_regclass('workflow_runs'), 'context', 'update'), false),
         coalesce(row_security_active(to_regclass('workflow_runs')), false)"""
@@ -37,9 +38,6 @@ _HOLDERS = """
     where l.locktype = 'advisory' and l.objsubid = 1 and l.pid <> pg_backend_pid()
         and l.database = (select oid from pg_database where datname = current_database())
     order by a.backend_start, l.pid"""
-_SET = "select set_config('zenctx.probe', :token, false)"
-_GET = "select current_setting('zenctx.probe', true)"
-_LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,27 @@ def server(connection: Connection) -> Server:
     return Server(*connection.execute(_statement(_SERVER)).one())
 
 
+def is_replica(connection: Connection) -> bool:
+    """Tells whether the server applies the changes of another one, and takes none itself; leaves no transaction."""
+    if connection.dialect.name == SQLITE:
+        return False
+    found = bool(connection.scalar(_IN_RECOVERY))
+    connection.rollback()
+    return found
+
+
+def applied_at(connection: Connection) -> datetime | None:
+    """Gives up to when a read replica has applied what its primary committed, at least; None for any other server.
+
+    That is the last change it applied: it cannot tell how far the primary is.
+    """
+    if not is_replica(connection):
+        return None
+    moment: datetime | None = connection.scalar(_APPLIED)
+    connection.rollback()
+    return moment or datetime.fromtimestamp(0, UTC)
+
+
 def rights(connection: Connection) -> Rights:
     """Asks what this role may do; on SQLite the file's own rights decide, which are not asked here."""
     if connection.dialect.name == SQLITE:
@@ -97,28 +116,6 @@ def rights(connection: Connection) -> Rights:
     may_write = bool(connection.scalar(text(_WRITABLE), {"names": sorted(METADATA.tables)}))
     schemas = tuple(str(name) for name in connection.scalars(text(_SCHEMAS)))
     return Rights(bool(may_update), may_write, bool(hides_rows), schemas)
-
-
-def is_pooled_by_transaction(database: Database) -> bool:
-    """Tells whether a pooler lends sessions for one transaction at a time, so that locks and settings get lost.
-
-    While a second connection keeps the session that was used last, the first one is looked at: whether a setting that
-    it made for its session is still there.
-    """
-    if database.dialect == SQLITE:
-        return False
-    token = secrets.token_hex(8)
-    with database.connect() as first, database.connect() as second:
-        first.execute(text(_SET), {"token": token})
-        first.commit()
-        for _ in range(_LOOKS):
-            second.execute(text("select 1"))
-            kept = first.scalar(text(_GET))
-            first.rollback()
-            second.rollback()
-            if kept != token:
-                return True
-    return False
 
 
 def lock_holders(connection: Connection) -> list[LockHolder]:

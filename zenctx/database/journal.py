@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, select, update
+from sqlalchemy import Connection, Row, case, exists, func, select, update
 
 from zenctx import __version__
 from zenctx.database.columns import utc_now
@@ -25,6 +25,9 @@ Clock = Callable[[], datetime]
 
 VERIFY = "verify"
 """The command whose arguments decide how much its counts mean."""
+
+WENT_ON = (0, 3)
+"""How a command ends that was run to its end: done, or done in part."""
 
 _OUTCOMES = {
     0: "done",
@@ -168,6 +171,21 @@ def unfinished(connection: Connection, commands: Sequence[str] | None = None) ->
     query = select(zenctx_operation).where(zenctx_operation.c.outcome.is_(None))
     if commands is not None:
         query = query.where(zenctx_operation.c.command.in_(commands))
+    return [_operation(row) for row in connection.execute(query.order_by(zenctx_operation.c.id))]
+
+
+def left_behind(connection: Connection) -> list[Operation]:
+    """Give the operations that run, or have died and were not followed by one of the same command that went on.
+
+    What died left whole batches: whoever ran the command to its end since has done the rest.
+    """
+    later = zenctx_operation.alias("later")
+    went_on = exists().where(
+        later.c.command == zenctx_operation.c.command,
+        later.c.started_at > zenctx_operation.c.started_at,
+        later.c.exit_code.in_(WENT_ON),
+    )
+    query = select(zenctx_operation).where(zenctx_operation.c.outcome.is_(None), ~went_on)
     return [_operation(row) for row in connection.execute(query.order_by(zenctx_operation.c.id))]
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from zenctx.database.engine import SQLITE, Database
+from zenctx.database.pooling import announced_pid, keeps_its_session
 from zenctx.errors import DatabaseError, LockedError, RefusedError, ZenctxError
 
 
@@ -57,6 +58,13 @@ HOLDERS = """
 """How often this session, and how often any, holds the advisory lock of a number."""
 
 _LOOKS = 3
+_TRY = "select case when cast(:pid as int) is null or pg_backend_pid() = :pid then {function}(:key) end"
+_TRY_EXCLUSIVE = text(_TRY.format(function="pg_try_advisory_lock"))
+_TRY_SHARED = text(_TRY.format(function="pg_try_advisory_lock_shared"))
+
+
+class LocksDoNotHoldError(RefusedError):
+    """A pooler lends the session to others between two transactions, and its locks with it."""
 
 
 @contextmanager
@@ -64,10 +72,14 @@ def held(database: Database, connection: Connection, lock: Lock, *, exclusive: b
     """Holds a lock within the block; on PostgreSQL in the session of `connection`, which has no transaction open.
 
     That is the connection that writes what the lock is about: when its session ends, so does the writing. Raises
-    LockedError at once if another process holds the lock against us.
+    LockedError at once if another process holds the lock against us, LocksDoNotHoldError behind a pooler that would
+    leave the lock to somebody else's session; then none was taken.
     """
     in_file = database.dialect == SQLITE
-    holding = _held_in_file(database, lock, exclusive) if in_file else _held_in_session(connection, lock, exclusive)
+    if in_file:
+        holding = _held_in_file(database, lock, exclusive)
+    else:
+        holding = _held_in_session(database, connection, lock, exclusive)
     with holding:
         yield
 
@@ -108,11 +120,15 @@ def require_own_session(holder: Connection, other: Connection, lock: Lock) -> No
         ours, _everybodys = _holders(holder, lock)
         other.rollback()
         if not ours:
-            raise RefusedError(
-                "the locks of zenctx do not hold here: a pooler between it and the database lends sessions for one "
-                "transaction at a time",
-                hint="connect to the server itself, or to a pool of sessions (pool_mode = session)",
-            )
+            raise _let_go()
+
+
+def _let_go() -> LocksDoNotHoldError:
+    return LocksDoNotHoldError(
+        "the locks of zenctx do not hold here: a pooler between it and the database lends sessions for one "
+        "transaction at a time",
+        hint="connect to the server itself, or to a pool of sessions (pool_mode = session)",
+    )
 
 
 def _holders(connection: Connection, lock: Lock) -> tuple[int, int]:
@@ -123,8 +139,8 @@ def _holders(connection: Connection, lock: Lock) -> tuple[int, int]:
 
 
 @contextmanager
-def _held_in_session(connection: Connection, lock: Lock, exclusive: bool) -> Iterator[None]:
-    if not _try_advisory(connection, lock, exclusive=exclusive):
+def _held_in_session(database: Database, connection: Connection, lock: Lock, exclusive: bool) -> Iterator[None]:
+    if not _try_advisory(database, connection, lock, exclusive=exclusive):
         raise _locked(lock)
     try:
         yield
@@ -141,11 +157,24 @@ def _release(connection: Connection, lock: Lock, *, exclusive: bool) -> None:
         connection.commit()
 
 
-def _try_advisory(connection: Connection, lock: Lock, *, exclusive: bool) -> bool:
-    function = "pg_try_advisory_lock" if exclusive else "pg_try_advisory_lock_shared"
-    got = connection.execute(text(f"select {function}(:key)"), {"key": advisory_key(lock)}).scalar_one()
-    connection.commit()
+def _try_advisory(database: Database, connection: Connection, lock: Lock, *, exclusive: bool) -> bool:
+    got = _try_in_session(connection, lock, exclusive, announced_pid(connection))
+    if got is None:
+        # Somebody stands in between, and may lend the session to others: then the lock would stay behind in it.
+        with database.connect() as other:
+            if not keeps_its_session(connection, other):
+                raise _let_go()
+        got = _try_in_session(connection, lock, exclusive, None)
     return bool(got)
+
+
+def _try_in_session(connection: Connection, lock: Lock, exclusive: bool, pid: int | None) -> bool | None:
+    """Tells whether the lock was taken; None, and nothing was done, where another process than `pid` answers."""
+    got: bool | None = connection.execute(
+        _TRY_EXCLUSIVE if exclusive else _TRY_SHARED, {"key": advisory_key(lock), "pid": pid}
+    ).scalar_one()
+    connection.commit()
+    return got
 
 
 def advisory_key(lock: Lock) -> int:

@@ -27,13 +27,19 @@ _LOCK = "select pg_advisory_xact_lock(:key)"
 _TRY = "select pg_try_advisory_lock(:key)"
 _TRY_SHARED = "select pg_try_advisory_lock_shared(:key)"
 _UNLOCK = "select pg_advisory_unlock(:key)"
+_WRITTEN = "written"
 
 
 class Part(NamedTuple):
-    """A part of the key space in one sweep."""
+    """A part of the key space in one sweep.
+
+    `written`: the versions of rows that were written in it in the sweep before, by whomever (see `WrittenVersions`).
+    What was written is committed before the part is marked as done: where one survives a crash, so does the other.
+    """
 
     number: int
     span: Span
+    written: tuple[tuple[str, str], ...] = ()
 
 
 class State(NamedTuple):
@@ -88,7 +94,8 @@ def join(connection: Connection, scope: str, operation_id: str, spans: Sequence[
 def claim(connection: Connection, state: State, prefer: Collection[int]) -> tuple[Part | None, int]:
     """Claims a part that is not done and nobody works on; gives how many are not done, too (None, 0: all are).
 
-    Those in `prefer` come first. The claim is a lock of the session; `finish` or its end takes it back.
+    Those in `prefer`, whose rows the caller knows, come first. The claim is a lock of the session; `release` or its end
+    takes it back.
     """
     table = zenctx_part
     query = select(table.c.number, table.c.after_id, table.c.up_to_id).where(
@@ -102,7 +109,8 @@ def claim(connection: Connection, state: State, prefer: Collection[int]) -> tupl
             if connection.execute(text(HOLDERS), key).one()[0] or not connection.execute(text(_TRY), key).scalar_one():
                 continue
             if connection.execute(query.where(table.c.number == number)).first():
-                return Part(number, Span(after, up_to)), len(open_parts)
+                written = () if number in prefer else _written_before(connection, state, number)
+                return Part(number, Span(after, up_to), written), len(open_parts)
             connection.execute(text(_UNLOCK), key)  # done a moment ago
     return None, len(open_parts)
 
@@ -115,15 +123,16 @@ def release(connection: Connection, state: State, number: int) -> None:
             connection.execute(text(_UNLOCK), key)
 
 
-def finish(connection: Connection, state: State, number: int, operation_id: str, counts: Mapping[str, object]) -> None:
-    """Marks a part as done, with what was counted in it; who comes second changes nothing."""
+def finish(connection: Connection, state: State, part: Part, operation_id: str, counts: Mapping[str, object]) -> None:
+    """Marks a part as done, with what was counted and `written` in it; who comes second changes nothing."""
     table = zenctx_part
+    on_record = json.dumps({**counts, _WRITTEN: part.written})
     with write_transaction(connection):
         connection.execute(
             update(table)
             .where(table.c.migration_id == state.migration_id, table.c.sweep == state.sweep)
-            .where(table.c.number == number, table.c.done_at.is_(None))
-            .values(done_at=utc_now(), operation_id=operation_id, counts=json.dumps(dict(counts)))
+            .where(table.c.number == part.number, table.c.done_at.is_(None))
+            .values(done_at=utc_now(), operation_id=operation_id, counts=on_record)
         )
 
 
@@ -135,7 +144,22 @@ def counts(connection: Connection, state: State) -> list[dict[str, Any]]:
     )
     found = [json.loads(each) for each in connection.execute(query).scalars()]
     connection.rollback()
-    return found
+    return [{name: count for name, count in each.items() if name != _WRITTEN} for each in found]
+
+
+def _written_before(connection: Connection, state: State, number: int) -> tuple[tuple[str, str], ...]:
+    """Gives what was written in a part in the sweep before; nothing where that began before somebody went on with it.
+
+    Then it may be long ago, and a version may have come round.
+    """
+    table, before = zenctx_part, state.sweep - 1
+    if before <= state.resumed_sweep:
+        return ()
+    query = select(table.c.counts).where(
+        table.c.migration_id == state.migration_id, table.c.sweep == before, table.c.number == number
+    )
+    on_record = connection.execute(query).scalar()
+    return tuple((last_id, version) for last_id, version in json.loads(on_record or "{}").get(_WRITTEN, ()))
 
 
 def advance(connection: Connection, state: State, *, is_last: bool) -> State:

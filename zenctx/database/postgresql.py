@@ -1,6 +1,8 @@
 """Runs in PostgreSQL: walked by primary key, read as text, written back in batches where a row is unchanged."""
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +31,7 @@ WRITER_SETTINGS: Mapping[str, str] = {
 
 _COLUMNS = """
     r.id::text, r.workflow_id::text, r.status::text, extract(epoch from r.started_at)::float8 * 1000,
-    extract(epoch from r.ended_at)::float8 * 1000, r.context::text, r.version"""
+    extract(epoch from r.ended_at)::float8 * 1000, r.context, r.version"""
 _ROWS = "select {columns} from ({inner}) r {outer} order by r.id"
 
 # The sizes are those of the stored values: no value is decompressed to be counted.
@@ -57,6 +59,8 @@ _UNKNOWN = """
     left join part r on not r.is_known
     order by r.id"""
 
+_PARAMETER = re.compile("(?<!:):([a-z_]+)")
+
 _ESTIMATE = "select reltuples::bigint from pg_class where oid = to_regclass('workflow_runs')"
 _COUNT = "select count(*) from workflow_runs where {conditions}"
 _ONE = "select *, xmin::text as version from workflow_runs where id = cast(:run_id as uuid)"
@@ -79,9 +83,7 @@ def read_batch(
     """Reads the next runs by id, at most `limits` of them (at least one, if there is one)."""
     inner, parameters = _batch("context", after, limits, selection)
     statement = _ROWS.format(columns=_COLUMNS, inner=inner, outer="where before < :stored_bytes")
-    with connection.execute(text(statement), parameters) as result:
-        # The driver's own rows: there are very many of them.
-        return [_row(values) for values in result.cursor.fetchall()]
+    return [_row(values) for values in _fetch(connection, statement, parameters)]
 
 
 def read_unknown(
@@ -90,8 +92,7 @@ def read_unknown(
     """Reads the next runs by id as `read_batch` does, but only counts those that have one of some versions."""
     inner, parameters = _batch(_UNLESS_KNOWN, after, limits, selection)
     parameters["versions"] = list(versions)
-    with connection.execute(text(_UNKNOWN.format(columns=_COLUMNS, inner=inner)), parameters) as result:
-        found = result.cursor.fetchall()
+    found = _fetch(connection, _UNKNOWN.format(columns=_COLUMNS, inner=inner), parameters)
     known, last = found[0][:2]
     return UnknownRows([_row(values[2:]) for values in found if values[2] is not None], known, last)
 
@@ -116,9 +117,8 @@ def read_run(connection: Connection, run_id: str) -> RunRow | None:
         wanted = str(UUID(run_id))
     except ValueError:
         return None
-    statement = text(_ROWS.format(columns=_COLUMNS, inner=_ONE, outer=""))
-    values = connection.execute(statement, {"run_id": wanted}).one_or_none()
-    return None if values is None else _row(values)
+    found = _fetch(connection, _ROWS.format(columns=_COLUMNS, inner=_ONE, outer=""), {"run_id": wanted})
+    return _row(found[0]) if found else None
 
 
 def count(connection: Connection, selection: Selection) -> int:
@@ -194,7 +194,25 @@ def selected(selection: Selection) -> tuple[list[str], dict[str, Any]]:
     return conditions, parameters
 
 
+def _fetch(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Gives the rows of `_COLUMNS` as the driver's own, contexts in bytes: there are very many of them."""
+    # Lazy: as for writing.
+    from zenctx.database.json_bytes import give_json_as_bytes  # noqa: PLC0415
+
+    if not connection.in_transaction():
+        connection.begin()  # so that its end is known to be needed
+    cursor: Any = connection.connection.cursor()
+    give_json_as_bytes(cursor)
+    with cursor:
+        return list(cursor.execute(_as_driver(statement), parameters).fetchall())
+
+
+@lru_cache(maxsize=64)
+def _as_driver(statement: str) -> str:
+    """Gives a statement with its parameters spelled as the driver takes them."""
+    return _PARAMETER.sub(r"%(\1)s", statement)
+
+
 def _row(values: Any) -> RunRow:
     run_id, workflow_id, status, started, ended, context, version = values
-    content = None if context is None else context.encode()
-    return RunRow(run_id, workflow_id, status, started, ended, content, run_id, version)
+    return RunRow(run_id, workflow_id, status, started, ended, context, run_id, version)

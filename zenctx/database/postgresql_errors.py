@@ -13,6 +13,8 @@ from zenctx.errors import DatabaseError, ZenctxError
 
 _LONGEST = 200
 _GRANT_HINT = "ask the owner of the database to grant it"
+_PRIMARY_HINT = "name the primary server in the URL, too; while a replica is being promoted, try again"
+_REPLICA_HINT = "name a read replica in the URL, too, or ask for another kind of server (target_session_attrs)"
 _SCHEMA_HINT = "is this the ZenFlow database, and the right schema (currentSchema)?"
 
 _REJECTED = {
@@ -30,7 +32,8 @@ _REJECTED = {
     "54000": "a value of that size or shape",
     "54001": "a value that is nested so deeply",
 }
-"""SQLSTATEs that speak of a value; the rest of the classes 22 and 54 are named by their code."""
+_REJECTED_CLASSES = {"22", "45", "54", "P0"}
+"""SQLSTATEs that speak of a value: 45 and P0 are what triggers raise. Those of them above are named in words."""
 
 _STATES: dict[str, tuple[type[DatabaseError], str, str | None]] = {
     "25006": (DatabaseError, "is read-only", "connect to the primary server, with a role that may write"),
@@ -44,6 +47,8 @@ _STATES: dict[str, tuple[type[DatabaseError], str, str | None]] = {
     "57014": (TransientDatabaseError, "cancelled the statement: it ran into statement_timeout, or was stopped", None),
     "57P03": (UnreachableError, "is not ready for connections: it starts up, shuts down or recovers", None),
 }
+_CONFLICT = "is a read replica, and stopped reading to apply a change of the primary"
+_CONFLICT_HINT = "run it again, or on the primary; max_standby_streaming_delay is how long the replica puts changes off"
 _LOST = {"25P03", "25P04", "57P01", "57P02", "57P05"}
 
 _CONNECT_FAILURES: tuple[tuple[str, type[DatabaseError], str, str | None], ...] = (
@@ -52,6 +57,10 @@ _CONNECT_FAILURES: tuple[tuple[str, type[DatabaseError], str, str | None], ...] 
     ("pg_hba.conf", DatabaseError, "is closed to this user or this machine (pg_hba.conf)", None),
     ("is not permitted to log in", DatabaseError, "does not let this role log in", None),
     ("permission denied for database", DatabaseError, "does not let this role connect", _GRANT_HINT),
+    ("session is read-only", UnreachableError, "is a read replica, or read-only", _PRIMARY_HINT),
+    ("server is in hot standby mode", UnreachableError, "is a read replica, or read-only", _PRIMARY_HINT),
+    ("server is not in hot standby mode", UnreachableError, "is no read replica", _REPLICA_HINT),
+    ("session is not read-only", UnreachableError, "is no read replica", _REPLICA_HINT),
     ("connection refused", UnreachableError, "cannot be reached: nothing listens there", "is the server running?"),
     ("no such file or directory", UnreachableError, "cannot be reached: no such socket", "is the server running?"),
     ("timeout expired", UnreachableError, "cannot be reached: no answer in time", None),
@@ -66,6 +75,8 @@ _CONNECT_FAILURES: tuple[tuple[str, type[DatabaseError], str, str | None], ...] 
     ("starting up", UnreachableError, "is still starting up", None),
     ("shutting down", UnreachableError, "is shutting down", None),
     ("in recovery mode", UnreachableError, "is recovering from a crash", None),
+    ("database system is not", UnreachableError, "is not ready for connections: it starts up, shuts down or recovers",
+     None),
     ("unsupported startup parameter", DatabaseError, "is behind a pooler that refuses session settings",
      "connect to the server itself, or let the pooler pass or ignore `options`"),
 )  # fmt: skip
@@ -79,14 +90,23 @@ def translate(error: psycopg.Error, description: str, *, connecting: bool) -> Ze
         return _connect_failure(str(error), description)
     if state is None:
         return _without_state(error, description)
+    if state == "40001" and _is_conflict_with_recovery(error):
+        is_end = error.diag.severity_nonlocalized == "FATAL"
+        conflict = LostConnectionError if is_end else TransientDatabaseError
+        return conflict(f"{description} {_CONFLICT}", hint=_CONFLICT_HINT)
     if state in _STATES:
         kind, sentence, hint = _STATES[state]
         return kind(f"{description} {sentence}", hint=hint)
     if state in _LOST or state.startswith("08"):
         return LostConnectionError(f"{description} closed the connection")
-    if state in _REJECTED or state[:2] in {"22", "54"} or "invalid memory alloc request size" in str(error):
+    if state in _REJECTED or state[:2] in _REJECTED_CLASSES or "invalid memory alloc request size" in str(error):
         return RejectedValueError(description, _REJECTED.get(state, f"a value (SQLSTATE {state})"), state)
     return _named(error, state, description)
+
+
+def _is_conflict_with_recovery(error: psycopg.Error) -> bool:
+    """Tells it from a conflict between transactions by the server's function, whose name is not translated."""
+    return "Interrupt" in (error.diag.source_function or "")
 
 
 def _connect_failure(text: str, description: str) -> DatabaseError:

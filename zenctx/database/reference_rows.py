@@ -20,6 +20,7 @@ class Sources:
     has_own_tables: bool = True
     soft_deleted: bool = False
     has_projects: bool = False
+    has_retries: bool = False
 
 
 class ReferenceRow(NamedTuple):
@@ -28,7 +29,7 @@ class ReferenceRow(NamedTuple):
     `behind_base` in the place of a text: of each string that begins with the base what stands behind that, with a quote
     before it; nothing else in the context can name a file. What stands before the first quote means nothing.
     `state_at` and `state_version`: of its runtime state, if it has one; `deleted_at`: of its workflow or project, where
-    that was asked for.
+    that was asked for; `retry_at`: when the engine will try it again.
     """
 
     run_id: str
@@ -42,3 +43,4 @@ class ReferenceRow(NamedTuple):
     state_version: int | None = None
     deleted_at: StoredTime = None
     behind_base: str | None = None
+    retry_at: StoredTime = None

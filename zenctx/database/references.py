@@ -4,22 +4,23 @@ On PostgreSQL one statement reads all runs as of one moment, and the server take
 On SQLite batches by rowid are read, so that no lock is held over all.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from zenctx.database.checks import can_read, has_table, require_engine_tables
+from zenctx.database.checks import can_read_all, has_column, has_table, require_engine_tables
 from zenctx.database.engine import SQLITE
 from zenctx.database.reference_rows import ReferenceRow, Sources
 from zenctx.database.references_postgresql import can_be_taken_apart, postgresql_rows
 from zenctx.database.references_sqlite import sqlite_rows
 from zenctx.database.rows import StoredTime
 from zenctx.database.schema import PREFIX, REVISION_TABLE
-from zenctx.errors import RefusedError
+from zenctx.errors import DatabaseError, RefusedError
 
-_COLUMNS = ("id", "workflow_id", "status", "started_at", "ended_at", "context")
+_COLUMNS = ("id", "workflow_id", "status", "started_at", "ended_at", "context", "next_retry_at")
 _CHUNK = 500
 
 
@@ -42,12 +43,13 @@ def find_sources(
     has_own = has_table(connection, REVISION_TABLE)
     for name in ("runtime_state", "pin", "store") if has_own else ():
         _require_readable(connection, PREFIX + name)
-    has_projects = soft_deleted and has_table(connection, "projects")
+    has_projects = soft_deleted and has_column(connection, "projects", "deleted_at")
     if soft_deleted:
-        _require_readable(connection, "workflows")
+        _require_deletions(connection, has_projects=has_projects)
     if connection.dialect.name == SQLITE or not can_be_taken_apart(connection):
         base = None
-    return Sources(marks, encoded, base, has_own, soft_deleted, has_projects)
+    has_retries = has_column(connection, "workflow_runs", "next_retry_at")
+    return Sources(marks, encoded, base, has_own, soft_deleted, has_projects, has_retries)
 
 
 def mark(connection: Connection) -> str:
@@ -86,6 +88,25 @@ def states_without_runs(connection: Connection) -> Iterator[tuple[str, StoredTim
         while found := result.fetchmany(_CHUNK):
             yield from ((str(run_id), saved_at) for run_id, saved_at in found)
     connection.rollback()
+
+
+def not_deleted(connection: Connection, sources: Sources, run_ids: Sequence[str]) -> frozenset[str]:
+    """Gives those of some runs whose workflow and project are not marked as deleted; none where that does not count."""
+    if not sources.soft_deleted or not run_ids:
+        return frozenset()
+    is_sqlite = connection.dialect.name == SQLITE
+    join = " left join projects p on p.id = w.project_id" if sources.has_projects else ""
+    alive = "w.deleted_at is null" + (" and p.deleted_at is null" if sources.has_projects else "")
+    among = (
+        "select value from json_each(:ids)"
+        if is_sqlite
+        else "select value::uuid from jsonb_array_elements_text(cast(:ids as jsonb))"
+    )
+    query = f"""
+        select {"r.id" if is_sqlite else "r.id::text"} from workflow_runs r
+        left join workflows w on w.id = r.workflow_id{join} where r.id in ({among}) and {alive}"""  # noqa: S608
+    ids = [run_id for run_id in run_ids if is_sqlite or _is_uuid(run_id)]
+    return frozenset(map(str, connection.execute(text(query), {"ids": json.dumps(ids)}).scalars()))
 
 
 def lock(connection: Connection, run_ids: Sequence[str]) -> frozenset[str]:
@@ -129,11 +150,22 @@ def _has_column(connection: Connection, name: str) -> bool:
 
 
 def _require_readable(connection: Connection, name: str) -> None:
-    if has_table(connection, name) and not can_read(connection, name):
+    if has_table(connection, name) and not can_read_all(connection, name):
         raise RefusedError(
             f"this role may not read {name}, and what cannot be seen counts as needed",
             hint=f"grant select on {name} to it",
         )
+
+
+def _require_deletions(connection: Connection, *, has_projects: bool) -> None:
+    if not has_column(connection, "workflows", "deleted_at"):
+        raise DatabaseError(
+            "the database has no column workflows.deleted_at, so nothing says which workflows are deleted",
+            hint="leave --include-soft-deleted out",
+        )
+    _require_readable(connection, "workflows")
+    if has_projects:
+        _require_readable(connection, "projects")
 
 
 def _cursor(connection: Connection) -> Any:

@@ -18,23 +18,29 @@ _SMALL, _NO_LIMIT = 32 * 1024, 2**31 - 1
 _QUERY = """
     select q.id, q.status, q.started, q.ended, q.shape, q.behind,
         case when q.behind is null and q.names and q.bytes <= {limit} then convert_to(q.t, 'UTF8') end,
-        q.state_at, q.state_version, q.deleted, q.behind is null and q.names and q.bytes > {limit}
+        q.state_at, q.state_version, q.deleted, q.retry, q.behind is null and q.names and q.bytes > {limit}
     from (
         select r.id::text as id, r.status::text as status, extract(epoch from r.started_at)::float8 * 1000 as started,
             extract(epoch from r.ended_at)::float8 * 1000 as ended,
             case when r.t is null then 0 when r.t = '{{}}' then 1 when left(r.t, 1) = '{{' then 2 else 3 end as shape,
             {behind} as behind, coalesce({names}, false) as names, r.t, coalesce(octet_length(r.t), 0) as bytes,
-            {state}, {deleted} as deleted
+            {state}, {deleted} as deleted, {retry} as retry
         from (
             select c.*, {rest} as rest
             from (
-                select id, workflow_id, status, started_at, ended_at, context::text as t from workflow_runs {where}
+                select id, workflow_id, status, started_at, ended_at, {retry_at} context::text as t
+                from workflow_runs {where}
                 offset 0) c
             offset 0) r
         {joins}
         offset 0) q"""
 _COPY = "copy ({}) to stdout (format binary)"
-_TYPES = ("text", "text", "float8", "float8", "int4", "text", "bytea", "float8", "int4", "float8", "bool")
+# The statement looks dearer than it is: to compile it would cost more than to run it. The table looks smaller than it
+# is: what takes the time lies beside it, and several may fetch that, as many as the server allows for one statement.
+_PLANNING = """
+    set local jit = off; set local min_parallel_table_scan_size = 0;
+    set local parallel_setup_cost = 0; set local parallel_tuple_cost = 0"""
+_TYPES = ("text", "text", "float8", "float8", "int4", "text", "bytea", "float8", "int4", "float8", "float8", "bool")
 _STATE = {
     True: (
         "extract(epoch from s.updated_at)::float8 * 1000 as state_at, s.format_version as state_version",
@@ -42,12 +48,12 @@ _STATE = {
     ),
     False: ("null::float8 as state_at, null::int as state_version", ""),
 }
-_DELETED_MOMENT = "extract(epoch from {})::float8 * 1000"
+_MOMENT = "extract(epoch from {})::float8 * 1000"
 _DELETED = {
     (False, False): ("null::float8", ""),
-    (True, False): (_DELETED_MOMENT.format("w.deleted_at"), " left join workflows w on w.id = r.workflow_id"),
+    (True, False): (_MOMENT.format("w.deleted_at"), " left join workflows w on w.id = r.workflow_id"),
     (True, True): (
-        _DELETED_MOMENT.format("greatest(w.deleted_at, p.deleted_at)"),
+        _MOMENT.format("greatest(w.deleted_at, p.deleted_at)"),
         " left join workflows w on w.id = r.workflow_id left join projects p on p.id = w.project_id",
     ),
 }
@@ -85,8 +91,7 @@ def _rows(connection: Connection, sources: Sources, since: str | None) -> Iterat
     where = sql.SQL("" if since is None else "where age(xmin) <= age({}::xid)")
     query = _query(sql, sources, where if since is None else where.format(sql.Literal(since)), _SMALL)
     large: list[str] = []
-    # The statement looks dearer than it is: to compile it would cost more than to run it.
-    _driver(connection).execute("set local jit = off")
+    _driver(connection).execute(_PLANNING)
     # COPY comes in one stream: while a row is looked at here, the server works on what follows.
     with _driver(connection).cursor() as cursor, cursor.copy(sql.SQL(_COPY).format(query)) as copy:
         copy.set_types(_TYPES)
@@ -105,8 +110,10 @@ def _rows(connection: Connection, sources: Sources, since: str | None) -> Iterat
 
 
 def _row(values: Any) -> ReferenceRow:
-    run_id, status, start, end, shape, behind, context, state_at, version, deleted, _ = values
-    return ReferenceRow(run_id, status, start, end, shape > 1, shape != 3, context, state_at, version, deleted, behind)
+    run_id, status, start, end, shape, behind, context, state_at, version, deleted, retry, _ = values
+    return ReferenceRow(
+        run_id, status, start, end, shape > 1, shape != 3, context, state_at, version, deleted, behind, retry
+    )
 
 
 def _query(sql: Any, sources: Sources, where: Any, limit: int | None) -> Any:
@@ -121,6 +128,8 @@ def _query(sql: Any, sources: Sources, where: Any, limit: int | None) -> Any:
         limit=sql.Literal(_NO_LIMIT if limit is None else limit),
         state=sql.SQL(state[0]),
         deleted=sql.SQL(deleted[0]),
+        retry=sql.SQL(_MOMENT.format("r.next_retry_at") if sources.has_retries else "null::float8"),
+        retry_at=sql.SQL("next_retry_at," if sources.has_retries else ""),
         joins=sql.SQL(state[1] + deleted[1]),
     )
 

@@ -9,7 +9,7 @@ from zenctx.database.reference_rows import ReferenceRow, Sources
 
 _ROWS, _BYTES = 500, 4 * 1024 * 1024
 _ROWS_BEHIND = """
-    select r.rowid, r.id, r.status, r.started_at, r.ended_at, cast(r.context as blob), {state}, {deleted}
+    select r.rowid, r.id, r.status, r.started_at, r.ended_at, cast(r.context as blob), {state}, {deleted}, {retry}
     from workflow_runs r {joins} where r.rowid > ? order by r.rowid limit ?"""
 _STATE = {
     True: ("s.updated_at, s.format_version", " left join zenctx_runtime_state s on s.run_id = r.id"),
@@ -28,7 +28,8 @@ _DELETED = {
 def sqlite_rows(connection: Connection, sources: Sources, *, keep: bool) -> Iterator[ReferenceRow]:
     """Reads batch by batch; `keep`: within the caller's transaction."""
     state, deleted = _STATE[sources.has_own_tables], _DELETED[sources.soft_deleted, sources.has_projects]
-    statement = _ROWS_BEHIND.format(state=state[0], deleted=deleted[0], joins=state[1] + deleted[1])
+    retry = "r.next_retry_at" if sources.has_retries else "null"
+    statement = _ROWS_BEHIND.format(state=state[0], deleted=deleted[0], retry=retry, joins=state[1] + deleted[1])
     after = -(2**63)
     while True:
         batch: list[ReferenceRow] = []
@@ -49,6 +50,8 @@ def sqlite_rows(connection: Connection, sources: Sources, *, keep: bool) -> Iter
 
 
 def _row(values: list[Any]) -> ReferenceRow:
-    run_id, status, started, ended, context, *rest = values
+    run_id, status, started, ended, context, state_at, version, deleted, retry = values
     has_context = context is not None and context != b"{}"
-    return ReferenceRow(str(run_id), str(status), started, ended, has_context, None, context, *rest)
+    return ReferenceRow(
+        str(run_id), str(status), started, ended, has_context, None, context, state_at, version, deleted, None, retry
+    )

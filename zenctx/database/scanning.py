@@ -4,7 +4,7 @@ On PostgreSQL a server-side cursor reads all runs as of one moment. On SQLite ba
 is held over all. While one piece is looked at the next one is on its way.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -105,7 +105,7 @@ _POSTGRESQL = """
         select *, {plain} as is_plain
         from (
             select id, workflow_id, status, started_at, ended_at, context::text as t, context as c
-            from workflow_runs {where}
+            from {source}
             offset 0) q
         offset 0) r {join}"""
 _STATE = {
@@ -114,7 +114,7 @@ _STATE = {
 }
 _SMALL = f"case when octet_length(r.t) <= {_LARGE} then convert_to(r.t, 'UTF8') end, octet_length(r.t)"
 _WHOLE = "convert_to(r.t, 'UTF8')"
-_SOME = "where id = any(%s::uuid[])"
+_ALL, _SOME = "workflow_runs", "workflow_runs where id = any(%s::uuid[])"
 
 
 # A level of nesting takes two bytes at least. What is escaped in `jsonb` are control characters alone, so a descriptor
@@ -122,19 +122,28 @@ _SOME = "where id = any(%s::uuid[])"
 _IS_PLAIN = """
     coalesce(left(t, 1) = '{{' and t <> '{{}}' and octet_length(t) <= {levels}
         and strpos(t, 'MEMORY') = 0 and strpos(t, 'FILE') = 0 and strpos(t, 'JSON') = 0 {marks}, false)"""
-_BIT = "case when coalesce((r.c -> '{key}')::text, 'null') <> all(array[{blank}]) then {bit} else 0 end"
+_BLANK = ", ".join(f"'{value.decode()}'" for value in sorted(BLANK_VALUES))
+_BIT = "case when coalesce(({row}.c -> '{key}')::text, 'null') <> all(array[{blank}]) then {bit} else 0 end"
+PLAIN_SECRETS = [
+    tuple(key for at, key in enumerate(SECRET_KEYS) if bits >> at & 1) for bits in range(1 << len(SECRET_KEYS))
+]
+"""The reserved keys that each sum of `secret_bits` stands for."""
 _BRIEF = f"""
     case when octet_length(r.t) <= {_LARGE} and not r.is_plain then convert_to(r.t, 'UTF8') end, octet_length(r.t),
     case when r.is_plain then {{secrets}} end"""
+
+
+def secret_bits(row: str, keys: Sequence[str] = SECRET_KEYS) -> str:
+    """Gives the expression that tells which of some reserved keys `c` of a row has with a value that is not blank."""
+    bits = [_BIT.format(row=row, key=key, blank=_BLANK, bit=1 << SECRET_KEYS.index(key)) for key in keys]
+    return " + ".join(bits) or "0"
 
 
 def _brief(brief: Sequence[str]) -> tuple[str, str]:
     """Gives what tells a plain context, and the columns that say of it what there is to say."""
     marks = " ".join("and strpos(t, %s) = 0" for _ in brief)
     plain = _IS_PLAIN.format(levels=2 * MAX_DEPTH, marks=marks)
-    blank = ", ".join(f"'{value.decode()}'" for value in sorted(BLANK_VALUES))
-    secrets = [_BIT.format(key=key, blank=blank, bit=1 << at) for at, key in enumerate(SECRET_KEYS)]
-    return plain, _BRIEF.format(secrets=" + ".join(secrets))
+    return plain, _BRIEF.format(secrets=secret_bits("r"))
 
 
 def _postgresql_pieces(connection: Connection, tables: Tables, brief: Sequence[str] | None) -> Iterator[list[Scanned]]:
@@ -142,35 +151,50 @@ def _postgresql_pieces(connection: Connection, tables: Tables, brief: Sequence[s
     large: list[tuple[str, int]] = []
     plain, columns = ("false", f"{_SMALL}, null::int") if brief is None else _brief(brief)
     with driver.cursor(name="zenctx_scan") as cursor:
-        cursor.execute(_statement(tables, columns, "", plain), brief or None, binary=True)
+        cursor.execute(_statement(tables, columns, _ALL, plain), brief or None, binary=True)
         while rows := cursor.fetchmany(_ROWS):
             large += [(row[0], row[7]) for row in rows if row[6] is None and row[7] is not None and row[8] is None]
             yield [_scanned(row) for row in rows if row[6] is not None or row[7] is None or row[8] is not None]
+    yield from _by_id(driver, tables, large)
+
+
+def _by_id(driver: Any, tables: Tables, large: Iterable[tuple[str, int]]) -> Iterator[list[Scanned]]:
     statement = _statement(tables, _WHOLE, _SOME)
     for ids in _some(large):
         with driver.cursor(binary=True) as cursor:
             yield cursor.execute(statement, (ids,)).fetchall()
 
 
+def scan_some(connection: Connection, tables: Tables, run_ids: Iterable[tuple[str, int]]) -> Iterator[list[Scanned]]:
+    """Yields some runs of PostgreSQL in pieces: they are named with the lengths of their contexts."""
+    yield from _ahead(_by_id(connection.connection.driver_connection, tables, run_ids))
+
+
+def with_texts(connection: Connection, tables: Tables, source: str, most: int) -> Iterator[Scanned]:
+    """Yields up to `most` runs of a part of PostgreSQL's table, those with long contexts left out."""
+    driver: Any = connection.connection.driver_connection
+    statement = f"{_statement(tables, _WHOLE, source)} where coalesce(octet_length(r.t), 0) <= {_LARGE} limit {most}"
+    with driver.cursor(name="zenctx_sample") as cursor:
+        cursor.execute(statement, binary=True)
+        while rows := cursor.fetchmany(_ROWS):
+            yield from rows
+
+
 def _scanned(row: Any) -> Scanned:
-    return row[:7] if row[8] is None else (*row[:6], Plain(row[7], _SECRETS[row[8]]))
+    return row[:7] if row[8] is None else (*row[:6], Plain(row[7], PLAIN_SECRETS[row[8]]))
 
 
-_SECRETS = [tuple(key for at, key in enumerate(SECRET_KEYS) if bits >> at & 1) for bits in range(1 << len(SECRET_KEYS))]
-"""The reserved keys that each sum of their bits stands for."""
-
-
-def _statement(tables: Tables, context: str, where: str, plain: str = "false") -> str:
+def _statement(tables: Tables, context: str, source: str, plain: str = "false") -> str:
     state, join = _STATE[tables.states]
-    return _POSTGRESQL.format(state=state, join=join, context=context, where=where, plain=plain)
+    return _POSTGRESQL.format(state=state, join=join, context=context, source=source, plain=plain)
 
 
-def _some(large: list[tuple[str, int]]) -> Iterator[list[str]]:
+def _some(large: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
     """Yields the ids of contexts that are not too long together, or of a single one."""
     ids: list[str] = []
     length = 0
     for run_id, more in large:
-        if ids and length + more > _BYTES:
+        if ids and (length + more > _BYTES or len(ids) >= _ROWS):
             yield ids
             ids, length = [], 0
         ids.append(run_id)

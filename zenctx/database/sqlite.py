@@ -13,24 +13,35 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from zenctx.database.columns import iso_utc
-from zenctx.database.errors import translated_errors
-from zenctx.database.rows import BatchLimits, ContextChange, Position, RunRow, Selection, UnknownRows, Written
+from zenctx.database.errors import RejectedValueError, translated_errors
+from zenctx.database.rows import (
+    BatchLimits,
+    ContextChange,
+    Position,
+    Rejection,
+    RunRow,
+    Selection,
+    UnknownRows,
+    Written,
+)
 
-# Pages, 32 MB of the usual size: what a batch changes must fit, or some of it is written early, with its own sync.
-WRITER_SETTINGS: Mapping[str, str] = MappingProxyType({"cache_size": "8192"})
+# Pages, 16 MB of the usual size: what a batch changes must fit, or some of it is written early, with its own sync.
+WRITER_SETTINGS: Mapping[str, str] = MappingProxyType({"cache_size": "4096"})
 
 # As a blob the text comes byte for byte: what is not UTF-8 is our business, and must not stop the driver.
 _COLUMNS = "select rowid, id, workflow_id, status, started_at, ended_at, cast(context as blob) from workflow_runs"
 _COUNT = "select count(*) from workflow_runs where {conditions}"
 _UPDATE = "update workflow_runs set context = ? where rowid = ? and id = ? and cast(context as blob) = ?"
 _UPDATE_SOME = """
-    update workflow_runs set context = cast(case id {new} end as text)
-    where rowid in ({rowids}) and cast(context as blob) = case id {old} end"""
+    update workflow_runs set context = cast({new} as text)
+    where rowid in ({rowids}) and id = {id} and cast(context as blob) = {old}"""
 _AMONG = "{column} in (select value from json_each(:{column}_all))"
 _MOST_PARAMETERS = 500
 """Values in one list of parameters; SQLite limits their number, and SQLAlchemy needs much memory for each."""
-_TOGETHER = 50
-"""Rows in one statement. More save nothing, for each of them looks for its values among those of all."""
+_TOGETHER = 100
+"""Rows in one statement, each of four values. More save nothing: a thread that waits for its turn after each of them
+waits for little."""
+_BRANCHES = 3
 
 
 def read_batch(
@@ -85,18 +96,29 @@ def write_batch(connection: Connection, changes: Sequence[ContextChange], descri
     """Writes contexts back, each only if its text is as it was read; inside the caller's immediate transaction.
 
     Some rows at once: it takes half the time, and all the while other threads may go on. If one of them has changed,
-    all is undone and done again row by row, which tells the changed ones from the others.
+    or the database refuses one, all is undone and done again row by row, which tells those from the others.
     """
     cursor: Any = connection.connection.cursor()
     with translated_errors(description):
         cursor.execute("savepoint zenctx_batch")
-        if _update_all(cursor, changes):
-            written = [change.row.run_id for change in changes]
+        if _update_all_taken(cursor, changes, description):
+            written = Written([change.row.run_id for change in changes])
         else:
             cursor.execute("rollback to zenctx_batch")
-            written = [change.row.run_id for change in changes if _update_one(cursor, change)]
+            written = _update_each(cursor, changes, description)
         cursor.execute("release zenctx_batch")
-    return Written(written)
+    return written
+
+
+def _update_all_taken(cursor: Any, changes: Sequence[ContextChange], description: str) -> bool:
+    try:
+        with translated_errors(description):
+            return _update_all(cursor, changes)
+    except RejectedValueError:
+        # A trigger may have ended the whole transaction, and then nothing can be told apart within it.
+        if not cursor.connection.in_transaction:
+            raise
+        return False
 
 
 def _update_all(cursor: Any, changes: Sequence[ContextChange]) -> bool:
@@ -117,9 +139,37 @@ def _update_some(count: int) -> str:
     numbers = range(1, 4 * count, 4)
     return _UPDATE_SOME.format(
         rowids=", ".join(f"?{number}" for number in numbers),
-        new=" ".join(f"when ?{number + 1} then ?{number + 2}" for number in numbers),
-        old=" ".join(f"when ?{number + 1} then ?{number + 3}" for number in numbers),
+        id=_by_rowid(numbers, 1),
+        new=_by_rowid(numbers, 2),
+        old=_by_rowid(numbers, 3),
     )
+
+
+def _by_rowid(numbers: Sequence[int], offset: int) -> str:
+    """The expression for the row's own value: `offset` behind its rowid, which ascend. A search by halves."""
+    if len(numbers) > _BRANCHES:
+        middle = len(numbers) // 2
+        less, more = _by_rowid(numbers[:middle], offset), _by_rowid(numbers[middle:], offset)
+        return f"case when rowid < ?{numbers[middle]} then {less} else {more} end"
+    return f"case rowid {' '.join(f'when ?{number} then ?{number + offset}' for number in numbers)} end"
+
+
+def _update_each(cursor: Any, changes: Sequence[ContextChange], description: str) -> Written:
+    written = Written()
+    for change in changes:
+        # A savepoint for each: a trigger may fail after its row was written.
+        cursor.execute("savepoint zenctx_row")
+        try:
+            with translated_errors(description):
+                if _update_one(cursor, change):
+                    written.run_ids.append(change.row.run_id)
+        except RejectedValueError as error:
+            if not cursor.connection.in_transaction:
+                raise
+            cursor.execute("rollback to zenctx_row")
+            written.rejected.append(Rejection(change, error.reason))
+        cursor.execute("release zenctx_row")
+    return written
 
 
 def _update_one(cursor: Any, change: ContextChange) -> bool:
@@ -159,4 +209,5 @@ def selected(selection: Selection) -> tuple[list[str], dict[str, Any]]:
 
 def _row(values: Any) -> RunRow:
     rowid, run_id, workflow_id, status, started, ended, context = values
-    return RunRow(str(run_id), str(workflow_id), str(status), started, ended, context, rowid)
+    # `_make` takes no arguments apart, which is most of what a row costs here.
+    return RunRow._make((str(run_id), str(workflow_id), str(status), started, ended, context, rowid, ""))

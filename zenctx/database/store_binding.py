@@ -36,6 +36,10 @@ class StoreBinding:
     database_identity: str | None
     created_at: datetime
 
+    def is_of_another(self, identity: str | None) -> bool:
+        """Whether it was another database that was bound, of which this one is a copy; False where nobody can tell."""
+        return None not in {identity, self.database_identity} and identity != self.database_identity
+
 
 def bound_store(connection: Connection) -> StoreBinding | None:
     """Give the store of live files that this database is bound to, or None."""
@@ -97,7 +101,7 @@ def database_identity(connection: Connection) -> str | None:
 
 
 def _refuse_copy(binding: StoreBinding, identity: str | None) -> None:
-    if None not in {identity, binding.database_identity} and identity != binding.database_identity:
+    if binding.is_of_another(identity):
         raise RefusedError(
             f"this database is a copy: the store at {binding.location} belongs to the one it was copied from",
             hint="give the copy a store of its own",

@@ -7,6 +7,7 @@ order of their ids and in pieces that fit memory, so that whoever reads can put 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from zenctx.database import whole_rows_postgresql, whole_rows_sqlite
 from zenctx.database.checks import can_read, has_table, require_engine_tables
 from zenctx.database.engine import SQLITE, Database
 from zenctx.database.errors import translated_errors
+from zenctx.database.health import applied_at
 from zenctx.database.rows import RunRow, Selection
 from zenctx.database.url import describe
 from zenctx.errors import DatabaseError
@@ -75,10 +77,14 @@ class RowReader(Protocol):
 
 
 class ConsistentRead:
-    """A transaction in which all reading sees the same state of the database; `connection` may be asked more."""
+    """A transaction in which all reading sees the same state of the database; `connection` may be asked more.
 
-    def __init__(self, connection: Connection, *, with_state: bool) -> None:
+    `applied_at`: of a read replica, see `zenctx.database.health.applied_at`.
+    """
+
+    def __init__(self, connection: Connection, *, with_state: bool, applied_at: datetime | None) -> None:
         self.connection = connection
+        self.applied_at = applied_at
         self._with_state = with_state
 
     def batches(self, wanted: WholeSelection) -> Iterator[list[WholeRow]]:
@@ -101,6 +107,8 @@ def consistent_read(database: Database) -> Iterator[ConsistentRead]:
     with database.connect() as connection:
         require_engine_tables(connection)
         connection.rollback()
+        # Before the transaction: what was applied since is more than it sees.
+        replica_applied_at = applied_at(connection)
         _reader(connection).begin(connection)
         with_state = can_read(connection, STATE_TABLE)
         if not with_state and has_table(connection, STATE_TABLE):
@@ -109,7 +117,7 @@ def consistent_read(database: Database) -> Iterator[ConsistentRead]:
                 hint="ask its owner to grant it: without it the state of runs would be missing",
             )
         with translated_errors(database.description):
-            yield ConsistentRead(connection, with_state=with_state)
+            yield ConsistentRead(connection, with_state=with_state, applied_at=replica_applied_at)
 
 
 def _reader(connection: Connection) -> RowReader:

@@ -29,7 +29,7 @@ def audit(
     """
     selection = runs.normalised(database, request.selection)
     searcher = Searcher.of(settings, request)
-    counted = _Counted(request.limit, on_item)
+    counted = _Counted(request, on_item)
     with database.connect() as connection:
         require_engine_tables(connection)
         runs.require(database, connection, selection.run_ids)
@@ -55,8 +55,9 @@ class _EnoughError(Exception):
 class _Counted:
     """What was found so far."""
 
-    def __init__(self, limit: int | None, on_item: OnItem) -> None:
-        self._limit = limit
+    def __init__(self, request: AuditRequest, on_item: OnItem) -> None:
+        self._limit = request.limit
+        self._names = request.names
         self._on_item = on_item
         self.searched = self.with_secrets = self.finished = self.unreadable = 0
         self.by_kind: dict[str, int] = {}
@@ -89,6 +90,7 @@ class _Counted:
             snapshots=outside.snapshots,
             trash_files=outside.trash_files,
             unsearched=unsearched,
+            names=self._names,
         )
 
 

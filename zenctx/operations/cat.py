@@ -12,7 +12,8 @@ from zenctx.context.descriptor import DescriptorType, RefValueDescriptor
 from zenctx.context.rawjson import is_json
 from zenctx.context.redact import Redactor
 from zenctx.database.engine import Database
-from zenctx.errors import RefusedError
+from zenctx.errors import DamagedFileError, RefusedError
+from zenctx.operations.collection.explain import with_reason
 from zenctx.operations.contexts import MAX_READ_FOR_SECRETS, LoadedContext, load
 from zenctx.operations.live_files import check_content, chunks
 
@@ -40,7 +41,11 @@ def cat(
         _refuse_secret(context, key, io.BytesIO(content), show_secrets=show_secrets)
         yield iter([content])
         return
-    with context.live.open(descriptor) as file:
+    try:
+        opened = context.live.open(descriptor)
+    except DamagedFileError as error:
+        raise with_reason(database, context.live, descriptor.locator, error) from error
+    with opened as file:
         _refuse_secret(context, key, file, show_secrets=show_secrets)
         check_content(descriptor, file.seek(0, os.SEEK_END), None)
         file.seek(0)

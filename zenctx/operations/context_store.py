@@ -35,7 +35,7 @@ from zenctx.errors import (
     SetupError,
     ZenctxError,
 )
-from zenctx.operations.collection.explain import explain_over_new_connection
+from zenctx.operations.collection.explain import with_reason
 from zenctx.operations.context_save import Save, SavedContext
 from zenctx.operations.guards import require_persistence
 from zenctx.operations.live_files import LiveFiles, check_store, live_files
@@ -202,19 +202,12 @@ class ContextStore:
             with file.open() as opened:
                 size = opened.seek(0, 2)
         except DamagedFileError as error:
-            raise self._explained(error, locator) from error
+            raise with_reason(self.database, self.live, locator, error) from error
         if descriptor.size not in (UNKNOWN_SIZE, size):
             raise InvalidDescriptorError(
                 f"the file {locator!r} has {size} bytes, its descriptor says {descriptor.size}: it was altered"
             )
         return replace(file, size=size)
-
-    def _explained(self, error: DamagedFileError, locator: str) -> DamagedFileError:
-        """Gives the error with the clean-up that released the file, where that is on record."""
-        why = None
-        with suppress(ZenctxError):  # the error itself is what counts
-            why = explain_over_new_connection(self.database, self.live, locator)
-        return error if why is None else DamagedFileError(f"{error.message}: {why}", hint=error.hint)
 
     @contextmanager
     def _noting_failures(self, command: str, run_id: str) -> Iterator[None]:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from zenctx.config import Settings
 from zenctx.database import revisions
-from zenctx.database.checks import current_revision, has_table, require_zenctx_tables
+from zenctx.database.checks import current_revision, has_table, require_writable, require_zenctx_tables
 from zenctx.database.conversion_script import conversion_script
 from zenctx.database.engine import Database, Dialect
 from zenctx.database.schema import REVISION_TABLE
-from zenctx.database.store_binding import BoundKind, bind, bound_store, unbind_store
+from zenctx.database.store_binding import BoundKind, bind, bound_store, database_identity, unbind_store
 from zenctx.errors import RefusedError
 from zenctx.operations.guards import require_persistence
 from zenctx.operations.live_files import live_files
@@ -94,13 +94,18 @@ def sql(dialect: Dialect) -> str:
 def bind_directory(database: Database, settings: Settings, *, replace: bool) -> DbReport:
     """Binds a database to the configured persistent directory, where it is bound to none yet, or on purpose to another.
 
-    Raises RefusedError where it is bound to another one and `replace` is not given.
+    A directory that was another database's gets another id: that one is refused from then on, and can take none of
+    these files for files that nobody needs. Raises RefusedError where this database is bound to another directory, or
+    is a copy of the one that was bound, and `replace` is not given.
     """
     require_persistence(settings)
     live = live_files(settings)
     with database.connect() as connection:
         require_zenctx_tables(connection)
+        # Before the marker is changed: the other half of the bond could not follow.
+        require_writable(connection)
         bound = bound_store(connection)
+        identity = database_identity(connection)
         connection.rollback()
         found = live.store.read_id()
         if bound is not None and found != bound.store_id and not replace:
@@ -109,7 +114,9 @@ def bind_directory(database: Database, settings: Settings, *, replace: bool) -> 
                 hint="--replace binds it to the configured directory all the same",
             )
         live.store.prepare()
-        store_id = live.store.create_id()
+        is_own = bound is not None and bound.store_id == found and not bound.is_of_another(identity)
+        takes_over = found is not None and not is_own and (replace or bound is None)
+        store_id = live.store.replace_id() if takes_over else live.store.create_id()
         if bound is not None and (replace or bound.store_id != store_id):
             unbind_store(connection, bound.store_id)
         bind(connection, BoundKind.STORE, store_id, str(live.store.root))

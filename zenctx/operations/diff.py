@@ -164,7 +164,7 @@ def _report(a: str, b: str, tally: Tally) -> DiffReport:
     )
     message = "\n".join([_message(summary), *tally.remarks])
     step = "--show-secrets shows the hidden values" if tally.hidden else None
-    return DiffReport(0 if tally.equal else DIFFERENT, summary, message, step)
+    return DiffReport(0 if tally.equal else DIFFERENT, summary, message, step, failures=tally.failures)
 
 
 def _message(summary: DiffSummary) -> str:

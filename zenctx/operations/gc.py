@@ -70,7 +70,8 @@ def rehearse(given: Given) -> GcReport:
         for item in ready.plan.items():
             given.on_item(as_item(item, Action.REMOVE, ready.live))
         saved = _save(given, ready)
-        return wording.rehearsed(_summary(given, ready, ready.tally, plan=saved), ready.refusals)
+        summary = _summary(given, ready, ready.tally, plan=saved)
+        return wording.rehearsed(summary, ready.refusals, only_trash=given.request.only_trash)
 
 
 def collect(given: Given) -> GcReport:
@@ -130,7 +131,7 @@ def _execute(given: Given, ready: Prepared) -> GcReport:
         tally = ready.tally
         done.skipped += tally.skipped
         summary = _summary(given, ready, tally, done=done, gc_id=gc_id)
-        report = wording.collected(summary, tally)
+        report = wording.collected(summary, tally, only_trash=given.request.only_trash)
         journal.finish(connection, gc_id, report.exit_code, asdict(report.summary), clock=given.clocks.machine)
         return report
 
@@ -176,6 +177,7 @@ def _summary(
         files_in_store=tally.listed,
         held=tally.held,
         waiting=tally.waiting,
+        left_alone=tally.left_alone,
         missing=tally.missing,
         runs=tally.runs,
         zombies=tally.zombies,

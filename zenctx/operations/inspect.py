@@ -19,7 +19,7 @@ from zenctx.context.rawjson import RawJson
 from zenctx.context.redact import MASK, is_reserved
 from zenctx.database.engine import Database
 from zenctx.errors import DamagedFileError, InvalidDescriptorError, ZenctxError
-from zenctx.operations.collection.explain import explain_over_new_connection
+from zenctx.operations.collection.explain import explain_over_new_connection, with_reason
 from zenctx.operations.contexts import LoadedContext, load
 from zenctx.operations.live_files import digest
 
@@ -135,7 +135,11 @@ def inspect_key(
             f"the value of {key!r} has {entry.descriptor.size:,} bytes, which is too much to show",
             hint=f"'zenctx cat {run_id} KEY' writes it out",
         )
-    value = context.plain(entry)
+    try:
+        value = context.plain(entry)
+    except DamagedFileError as error:
+        locator = entry.descriptor.locator if entry.descriptor else None
+        raise with_reason(database, context.live, locator or "", error) from error
     shown = value if show_secrets else context.redactor.redact(value)
     part = resolve(shown, pointer) if pointer is not None else shown
     return ValueItem(context.row.run_id, key, pointer, kind, shown != value, RawJson(part))

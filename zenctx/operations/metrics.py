@@ -17,7 +17,7 @@ from zenctx.operations.figures.model import Figures, Wanted
 from zenctx.operations.measuring import catalogue
 from zenctx.operations.measuring.contents import file_samples, run_samples
 from zenctx.operations.measuring.journal import samples_of
-from zenctx.operations.measuring.model import Sample
+from zenctx.operations.measuring.model import Sample, of_database
 from zenctx.operations.measuring.places import snapshot_samples, space_samples
 from zenctx.operations.progress import SILENT, Progress
 from zenctx.operations.repository import open_repository
@@ -68,7 +68,7 @@ def measure(settings: Settings, progress: Progress = SILENT) -> MetricsReport:
     work = _Work(settings, progress, [catalogue.BUILD_INFO.sample(1, version=__version__)])
     for name, part in work.parts().items():
         work.measure(name, part)
-    samples, errors = tuple(work.samples), tuple(work.errors.values())
+    samples, errors = of_database(work.samples, settings.metrics_database), tuple(work.errors.values())
     names = {sample.metric.name for sample in samples}
     return MetricsReport(
         samples,
@@ -144,6 +144,8 @@ class _Work:
         try:
             return open_repository(self.settings)
         except NotFoundError as error:
+            if "journal" in self.errors:
+                raise self.errors["journal"] from None  # it may know of one
             if self.recorded is None:
                 return None
             message = f"{error.message}; the database knows one at {self.recorded}"

@@ -22,11 +22,11 @@ from zenctx.database.quarantine import Quarantined
 from zenctx.database.schema import REVISION_TABLE
 from zenctx.database.sessions import Session
 from zenctx.errors import PartialError, UsageError, ZenctxError
-from zenctx.operations.guards import require_persistence
+from zenctx.operations.guards import go_on, require_persistence
 from zenctx.operations.live_files import LiveFiles, check_usable, live_files
 from zenctx.operations.migration import wording
 from zenctx.operations.migration.brakes import Stop
-from zenctx.operations.migration.crew import crew, shared_by_workers
+from zenctx.operations.migration.crew import crew, dismiss, recruited, shared_by_workers
 from zenctx.operations.migration.decide import Action
 from zenctx.operations.migration.estimate import Estimator, estimate
 from zenctx.operations.migration.estimate import lines as estimate_lines
@@ -74,6 +74,8 @@ def migrate(
         raise UsageError("an SQLite file is written by one worker at a time", hint="leave out --workers")
     live = live_files(settings)
     with ExitStack() as stack:
+        # Before anything is open or under way here.
+        staff = stack.enter_context(recruited(request.workers - 1, database))
         # Looked at before anything is locked, and over a connection of its own.
         with database.connect() as connection:
             prepared = plan(database, connection, settings, request)
@@ -95,7 +97,8 @@ def migrate(
                 labour: Labour = solo
                 work.solo = solo
                 if request.workers > 1:
-                    labour = at_work.enter_context(crew(settings, ours, shares.state, solo, on_item))
+                    at_work.callback(dismiss, staff)
+                    labour = crew(staff, settings, ours, shares.state, solo, on_item)
                 status = Status(progress, prepared)
                 at_work.enter_context(on_record(database, prepared, status))
                 return _until_settled(work, labour, shares, hands.sessions[0], status)
@@ -157,7 +160,8 @@ def check(
     with database.connect() as connection:
         prepared = plan(database, connection, settings, replace(request, include_active=True, limit=None))
     work = _Work(database, live_files(settings), prepared)
-    tally = _one_sweep(work, Rehearsal(), lambda item: _name_undecided(item, on_item), progress)
+    counter = Rehearsal(names_converted=False)
+    tally = _one_sweep(work, counter, lambda item: _name_undecided(item, on_item), progress)
     return wording.checked(prepared, wording.summarise(prepared, tally, tally))
 
 
@@ -278,7 +282,7 @@ def _journalled(work: _Work, run: Callable[[], MigrationReport]) -> MigrationRep
 def _half_way(error: ZenctxError, converted: int) -> ZenctxError:
     if not converted:
         return error
-    hint = f"{error.hint}; then run the same command again" if error.hint else "run the same command again to go on"
+    hint = go_on(error.hint)
     return PartialError(f"stopped after {converted:,} converted contexts, each wholly: {error.message}", hint=hint)
 
 

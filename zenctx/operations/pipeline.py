@@ -1,5 +1,6 @@
 """Reading ahead and writing behind, so that a program and its database work at the same time."""
 
+import gc
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -8,6 +9,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+_MANY_OBJECTS = 20_000
+"""New objects between two searches for cycles. Rows come and go by the hundred, and none of them is part of a cycle."""
 
 _TURN_SECONDS = 0.0005
 """How long one thread may keep the others from the interpreter. They need it for a moment at a time, to hand the
@@ -80,11 +84,25 @@ def pipeline(source: Iterator[T], *, writers: int) -> Iterator[Pipeline[T]]:
     """
     with ExitStack() as stack:
         stack.enter_context(_short_turns())
+        stack.enter_context(_few_collections())
         reader = stack.enter_context(ThreadPoolExecutor(1, "zenctx-read")) if writers else None
         behind = max(writers, 1)
         line = Pipeline(source, stack.enter_context(ThreadPoolExecutor(behind, "zenctx-write")), reader, behind)
         yield line
         line.wait()
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    before = gc.get_threshold()
+    # What was there before the first row is not looked through again and again.
+    gc.freeze()
+    gc.set_threshold(max(before[0], _MANY_OBJECTS) if before[0] else 0, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextmanager

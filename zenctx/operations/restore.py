@@ -25,7 +25,7 @@ from zenctx.database.store_binding import database_identity
 from zenctx.database.trial import Trial
 from zenctx.errors import NotFoundError, PartialError, RefusedError, ZenctxError
 from zenctx.operations.collection.explain import explain_over_new_connection
-from zenctx.operations.guards import require_persistence
+from zenctx.operations.guards import go_on, require_persistence
 from zenctx.operations.live_files import LiveFiles, bind_store, live_files
 from zenctx.operations.progress import SILENT, Progress
 from zenctx.operations.repository import open_repository
@@ -185,11 +185,13 @@ class _Work:
         return selected(found, self.call.request.run_ids, self.info)
 
     def _taken_at(self) -> datetime | None:
-        """When the snapshot was taken of this very database; None where it is of another."""
+        """Up to when the snapshot has what was done in this very database; None where it is of another."""
         identity = database_identity(self.connection)
         self.connection.rollback()
         header = self.info.header
-        return header.created_at if identity is not None and identity == header.database_identity else None
+        if identity is None or identity != header.database_identity:
+            return None
+        return header.applied_at or header.created_at
 
     def _binder(self) -> "_Binder":
         return _Binder(self.tools.live, self.connection)
@@ -232,7 +234,7 @@ def _refuse_redacted(info: SnapshotInfo, request: RestoreRequest) -> None:
 def _half_way(error: ZenctxError, written: int) -> ZenctxError:
     if not written:
         return error
-    hint = f"{error.hint}; then run the same command again" if error.hint else "run the same command again to go on"
+    hint = go_on(error.hint)
     return PartialError(f"stopped after {written:,} restored runs, each wholly: {error.message}", hint=hint)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from zenctx.context.classes import ZOMBIE_AGE, Classified, RunClass, RunFacts, classify_run
 from zenctx.database.engine import Connection
-from zenctx.database.engine_state import database_time, last_signs, pending_retries
+from zenctx.database.engine_state import database_time, last_signs, pending_retries, scheduled_retries
 from zenctx.database.rows import RunRow
 
 
@@ -20,7 +20,9 @@ def classified(connection: Connection, rows: Sequence[tuple[RunRow, bool]]) -> l
     there may be no index that helps.
     """
     now = database_time(connection)
-    retries = pending_retries(connection, [row.run_id for row, _ in rows if row.status != "SUCCESS"])
+    not_done = [row.run_id for row, _ in rows if row.status != "SUCCESS"]
+    failed = [row.run_id for row, _ in rows if row.status == "ERROR"]
+    retries = pending_retries(connection, not_done) | scheduled_retries(connection, failed)
     old = [
         row.run_id for row, _ in rows if row.ended_at is None and row.started_at and now - row.started_at > ZOMBIE_AGE
     ]

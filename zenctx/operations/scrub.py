@@ -20,7 +20,7 @@ from zenctx.database.schema import zenctx_pin
 from zenctx.database.secret_rows import Places, find_places
 from zenctx.database.secret_writes import SecretWriter
 from zenctx.errors import DatabaseError, PartialError, RefusedError, ZenctxError
-from zenctx.operations.guards import require_persistence
+from zenctx.operations.guards import go_on, require_persistence
 from zenctx.operations.live_files import check_store, live_files
 from zenctx.operations.progress import SILENT, Progress
 from zenctx.operations.repository import open_repository
@@ -276,5 +276,5 @@ def _so_far(tally: Tally) -> str:
 def _half_way(error: ZenctxError, tally: Tally) -> ZenctxError:
     if not tally.scrubbed:
         return error
-    hint = f"{error.hint}; then run the same command again" if error.hint else "run the same command again to go on"
+    hint = go_on(error.hint)
     return PartialError(f"stopped after {tally.scrubbed:,} scrubbed runs, each wholly: {error.message}", hint=hint)

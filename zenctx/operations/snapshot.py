@@ -56,6 +56,7 @@ class Source:
     description: str
     zombies: int = 0
     identity: str | None = None
+    applied_at: datetime | None = None
     check_store: Callable[[], None] = field(default=lambda: None)
     explain: Explain = field(default=lambda _row, _look: None)
     is_lenient: bool = False
@@ -74,8 +75,9 @@ class _Work:
     def begin(cls, settings: Settings, request: SnapshotRequest, on_item: OnItem, progress: Progress) -> "_Work":
         return cls(settings, request, live_files(settings), Telling(on_item, progress))
 
-    def told(self, journal_note: str, place: str) -> Told:
-        return Told(place, self.request.describe(), self.request.tags, journal_note)
+    def told(self, source: Source, journal_note: str, place: str) -> Told:
+        is_of_replica = source.applied_at is not None
+        return Told(place, self.request.describe(), self.request.tags, journal_note, is_of_replica=is_of_replica)
 
 
 def snapshot(
@@ -164,6 +166,7 @@ def _from_database(
         database.description,
         found.zombies,
         found.database_identity,
+        found.applied_at,
         check_store=StoreGuard(work.live, database, connection).check,
         explain=Explainer(database, connection).explain,
     )
@@ -176,7 +179,7 @@ def _from_elsewhere(given: GivenContext) -> Source:
 
 
 def _take(work: _Work, source: Source, repository: Repository, note: str) -> SnapshotReport:
-    tally, told = work.telling.tally, work.told(note, repository.location)
+    tally, told = work.telling.tally, work.told(source, note, repository.location)
     tally.left_out = source.zombies
     if not source.count:
         return wording.nothing(tally, told, resumable=work.request.resumable, dry_run=False)
@@ -194,7 +197,7 @@ def _take(work: _Work, source: Source, repository: Repository, note: str) -> Sna
 
 
 def _rehearse(work: _Work, source: Source) -> SnapshotReport:
-    tally, told = work.telling.tally, work.told(_DRY, object_store(work.settings).location)
+    tally, told = work.telling.tally, work.told(source, _DRY, object_store(work.settings).location)
     tally.left_out = source.zombies
     if not source.count:
         return wording.nothing(tally, told, resumable=work.request.resumable, dry_run=True)
@@ -245,6 +248,7 @@ def _header(request: SnapshotRequest, source: Source, store_id: str) -> Snapshot
         store_id=store_id,
         selection=request.describe(),
         named_runs=len(request.selection.run_ids),
+        applied_at=source.applied_at,
     )
 
 

@@ -107,12 +107,12 @@ def _next_step(summary: StatsSummary) -> str | None:
         steps.append(f"{counted(summary.dangling, 'file')} that runs name cannot be found: 'zenctx verify' names them")
     if summary.orphans:
         steps.append(
-            f"{counted(summary.orphans, 'file')} no run names: 'zenctx gc --dry-run' tells what would be removed"
+            f"{counted(summary.orphans, 'file')} that no run names: 'zenctx gc --dry-run' tells what would be removed"
         )
     if summary.secret_runs:
-        steps.append(
-            f"{counted(summary.secret_runs, 'finished run')} hold secrets in plain text: 'zenctx audit' says where"
-        )
+        hold = "holds" if summary.secret_runs == 1 else "hold"
+        runs = counted(summary.secret_runs, "finished run")
+        steps.append(f"{runs} {hold} secrets in plain text: 'zenctx audit' says where")
     return "\n".join(steps) or None
 
 

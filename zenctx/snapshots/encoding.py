@@ -96,6 +96,7 @@ class _Header(Struct, forbid_unknown_fields=True, omit_defaults=True):
     store_id: str | None
     selection: str
     named_runs: _Count | None = None
+    applied_at: str | None = None
 
 
 class _Totals(Struct, forbid_unknown_fields=True):
@@ -125,7 +126,7 @@ def encode_header(header: SnapshotHeader) -> bytes:
         _Header(
             zenctx=KIND,
             format=MANIFEST_FORMAT,
-            created_at=header.created_at.astimezone(UTC).isoformat(timespec="microseconds"),
+            created_at=_spelled(header.created_at),
             tags=[_clean(tag) for tag in header.tags],
             is_safety=header.is_safety,
             version=_clean(header.version),
@@ -136,6 +137,7 @@ def encode_header(header: SnapshotHeader) -> bytes:
             store_id=header.store_id and _clean(header.store_id),
             selection=_clean(header.selection),
             named_runs=header.named_runs,
+            applied_at=None if header.applied_at is None else _spelled(header.applied_at),
         )
     )
 
@@ -160,6 +162,7 @@ def decode_header(line: bytes) -> SnapshotHeader:
         store_id=found.store_id,
         selection=found.selection,
         named_runs=found.named_runs,
+        applied_at=None if found.applied_at is None else _moment(found.applied_at),
     )
 
 
@@ -239,6 +242,10 @@ def add_run(totals: SnapshotTotals, run: SnapshotRun) -> SnapshotTotals:
 
 def _line(value: Struct) -> bytes:
     return _encoder.encode(value) + b"\n"
+
+
+def _spelled(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _moment(text: str) -> datetime:

@@ -69,7 +69,8 @@ class SnapshotHeader:
     `created_at` is aware, when the rows were read; `version` and `who` are those of the zenctx that took it.
     `database` is the address with its password masked, `database_identity` and `store_id` what tells the database and
     the store of live files from others. `selection` says in words which runs were asked for, `named_runs` how many
-    of them were named one by one; None: it was not written down.
+    of them were named one by one; None: it was not written down. `applied_at` is for the rows of a read replica: what
+    its primary committed up to then is among them, later changes may not be.
     """
 
     format: int
@@ -84,6 +85,7 @@ class SnapshotHeader:
     store_id: str | None
     selection: str
     named_runs: int | None = None
+    applied_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

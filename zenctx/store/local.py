@@ -15,7 +15,7 @@ from zenctx.store.durable import PendingFile, make_directory, sync_directory
 from zenctx.store.faults import translated
 from zenctx.store.hashing import copy_hashed
 from zenctx.store.locks import hold
-from zenctx.store.marker import create_marker, read_marker
+from zenctx.store.marker import create_marker, read_marker, replace_marker
 from zenctx.store.names import file_name, run_directory
 from zenctx.store.scan import scan_directory
 
@@ -105,6 +105,10 @@ class LocalStore:
     def create_id(self) -> str:
         """The store's id, made when there is none; see `ValueStore.create_id`."""
         return create_marker(self.root, self._access())
+
+    def replace_id(self) -> str:
+        """Another id for the store in the place of the one that it had; see `marker.replace_marker`."""
+        return replace_marker(self.root, self._access())
 
     def lock_shared(self) -> AbstractContextManager[None]:
         """Hold the store together with others who write; `LockedError` while somebody holds it exclusively."""

@@ -52,12 +52,33 @@ def create_marker(root: Path, access: Access) -> str:
     return identity
 
 
+def replace_marker(root: Path, access: Access) -> str:
+    """Give the store another id, durably; whoever goes by the one that it had finds a store that is not theirs."""
+    create_marker(root, access)
+    with translated(root, "written"):
+        directory = open_root(root)
+        try:
+            with PendingFile(directory) as pending:
+                pending.write(memoryview(_new_text()))
+                try:
+                    pending.publish([MARKER], access)
+                except FileExistsError:
+                    pending.replace(MARKER, directory)
+            sync_directory(directory)
+        finally:
+            os.close(directory)
+    return create_marker(root, access)
+
+
 def _write(directory: int, access: Access) -> None:
-    text = json.dumps({"format": FORMAT, "id": str(uuid.uuid4())}).encode() + b"\n"
     # When it exists now, somebody else was faster, and theirs counts.
     with contextlib.suppress(FileExistsError), PendingFile(directory) as pending:
-        pending.write(memoryview(text))
+        pending.write(memoryview(_new_text()))
         pending.publish([MARKER], access)
+
+
+def _new_text() -> bytes:
+    return json.dumps({"format": FORMAT, "id": str(uuid.uuid4())}).encode() + b"\n"
 
 
 def _parse(text: bytes, root: Path) -> str:
@@ -88,4 +109,6 @@ def _is_uuid(text: str) -> bool:
 
 def _malformed(root: Path) -> StoreError:
     message = f"the marker of the store, {shown(root / MARKER)}, is not what zenctx wrote"
-    return StoreError(message, hint="Restore it from a backup; until then the store's identity is unknown.")
+    return StoreError(
+        message, hint="Restore it from a backup, or remove it: then 'zenctx db bind --replace' makes another."
+    )

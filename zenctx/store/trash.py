@@ -122,7 +122,7 @@ class Trash:
 
     def ids(self) -> list[str]:
         """The clean-ups whose files are in the trash, oldest first (their ids begin with the second)."""
-        with translated(self.root, "read"):
+        with translated(self.root / TRASH, "read"):
             try:
                 with os.scandir(self.root / TRASH) as entries:
                     there = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -133,7 +133,7 @@ class Trash:
 
     def names(self, gc_id: str) -> Iterator[tuple[str, int]]:
         """Yields the name and size of each file that a clean-up put into the trash."""
-        with translated(self.root, "read"):
+        with translated(self.root / TRASH / gc_id, "read"):
             fd = open_root(self.root)
             try:
                 yield from _files(fd, [TRASH, gc_id], "")
@@ -142,7 +142,7 @@ class Trash:
 
     def changed_at(self, gc_id: str) -> float:
         """When the directory of a clean-up was last changed, in seconds since 1970."""
-        with translated(self.root, "read"):
+        with translated(self.root / TRASH, "read"):
             return os.lstat(self.root / TRASH / gc_id).st_mtime
 
     def purge(self, gc_id: str) -> None:

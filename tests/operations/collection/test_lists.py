@@ -1,9 +1,17 @@
-"""The lists that a clean-up holds in memory are small, and bounded."""
+"""The lists of a clean-up: those in memory are small, and bounded; where there is no room for others it is said."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pytest
+
+from zenctx.context.gc_rules import GcRules
+from zenctx.errors import StoreError
 from zenctx.operations.collection.digests import DigestSet
+from zenctx.operations.collection.plan import PlanWriter, header
 from zenctx.operations.collection.shelf import Shelf
+from zenctx.operations.collection.spool import Spool
 
 
 def test_a_directory_is_settled_by_just_its_names() -> None:
@@ -53,3 +61,18 @@ def test_checksums_are_found() -> None:
     found = DigestSet([*digests[:500], *digests[:10]])
     assert [digest in found for digest in digests] == [number < 500 for number in range(1000)]
     assert digests[0] not in DigestSet([])
+
+
+def test_no_room_for_a_list_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do about it, for what was read and for the plan."""
+    rules = GcRules(timedelta(), timedelta())
+    writer = PlanWriter(tmp_path / "plan", header(datetime.now(UTC), "here", None, "there", None, None, rules))
+    writer.close()
+    with Path("/dev/full").open("wb", buffering=0) as full, Spool() as spool:
+        monkeypatch.setattr(writer, "_file", full)
+        with pytest.raises(StoreError, match="No space left on device") as caught:
+            writer.finish()
+        assert "TMPDIR" in (caught.value.hint or "")
+        monkeypatch.setitem(spool._files, ("listed", 0), full)
+        with pytest.raises(StoreError, match="temporary directory"):
+            spool.put_into("listed", 0, ["x"])

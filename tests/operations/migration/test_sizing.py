@@ -46,6 +46,15 @@ def test_rows_of_many_bytes_are_limited_by_bytes() -> None:
     assert (sizer.limits().rows, sizer.limits().stored_bytes) == (FIRST_ROWS, MAX_BYTES)
 
 
+def test_a_batch_grows_to_the_bytes_that_it_may_have() -> None:
+    """However often it was quick."""
+    sizer = BatchSizer(most_bytes=2 * MAX_BYTES)
+    sizer.took(10.0, 3)
+    for _ in range(20):
+        sizer.took(0.01, 3)
+    assert sizer.limits().stored_bytes == 2 * MAX_BYTES
+
+
 def test_held_rows_halve_a_batch() -> None:
     """A lock that outlasts the wait says the same as a slow batch."""
     sizer = BatchSizer()

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -10,25 +9,37 @@ from tests.operations.world import World
 from zenctx.database import locks
 from zenctx.database.engine import write_transaction
 from zenctx.database.locks import Lock
-from zenctx.database.pressure import Pressure, may_see_all, pressure
+from zenctx.database.pressure import Pressure, Replica, Table, may_see_all, pressure
 from zenctx.database.sessions import Session
-from zenctx.operations.migration.throttle import GIB, Gauge, Limits, too_much
+from zenctx.operations.migration.throttle import GIB, MIB, Gauge, Limits, too_much
 
 CALM = Pressure()
-BLOATED = Pressure(dead_rows=3_000_000, live_rows=10_000_000)
+BLOATED = Table(3_000_000, 10_000_000)
+
+
+def lagging(size: int = 0, seconds: float | None = None) -> Pressure:
+    """A replica that is behind, beside one that is not."""
+    return Pressure(replicas=(Replica(1, 0.0, size, seconds), Replica(2, 0.0, 0, None)))
 
 
 @pytest.mark.parametrize(
     ("seen", "reason"),
     [
-        (Pressure(lag_seconds=31), "a replica is 31 s behind (more than 30 s)"),
-        (Pressure(lag_bytes=2 * GIB), "a replica is 2.0 GiB behind"),
-        (Pressure(slot_bytes=9 * GIB), "a replication slot keeps 9.0 GiB of WAL"),
+        (lagging(seconds=31), "a replica is 31 s behind (more than 30 s)"),
+        (lagging(2 * GIB), "a replica is 2.0 GiB behind"),
+        (Pressure(missing=1), "a replica that was there is gone: it is waited for, 300 s at most"),
+        (Pressure(slot_bytes=9 * GIB), "a replication slot keeps 9.0 GiB of WAL (more than 8.0 GiB)"),
+        (Pressure(slot_bytes=600 * MIB, slot_limit=GIB), "keeps 600 MiB of WAL (more than 512 MiB)"),
         (Pressure(archiver_fails=True), "fails to archive"),
         (Pressure(archive_bytes=3 * GIB), "3.0 GiB of WAL is not archived yet"),
-        (replace(BLOATED, dead_rows=6_000_000), "6,000,000 dead rows: it needs a vacuum"),
-        (replace(BLOATED, vacuum_runs=True), "a vacuum of workflow_runs is at work on 3,000,000 dead rows"),
-        (replace(BLOATED, oldest_seconds=7200), "a transaction of 2.0 h keeps 3,000,000 dead rows"),
+        (Pressure(rows=Table(6_000_000, 10_000_000)), "workflow_runs has 6,000,000 dead rows: it needs a vacuum"),
+        (
+            Pressure(rows=Table(2_000_000, 3_000_000), pieces=Table(0, 90_000_000)),
+            "workflow_runs has 2,000,000 dead rows",
+        ),
+        (Pressure(rows=Table(0, 9), pieces=Table(6_000_000, 9_000_000)), "the TOAST table of workflow_runs has 6,000,"),
+        (Pressure(rows=BLOATED, vacuum_runs=True), "a vacuum of workflow_runs is at work on 3,000,000 dead rows"),
+        (Pressure(rows=BLOATED, oldest_seconds=7200), "a transaction of 2.0 h keeps 3,000,000 dead rows of workflow_r"),
         (Pressure(blocked=1), "1 other session waits for a lock of ours"),
         (Pressure(blocked=2), "2 other sessions wait for a lock of ours"),
     ],
@@ -42,9 +53,11 @@ def test_what_is_too_much_is_named(seen: Pressure, reason: str) -> None:
     "seen",
     [
         CALM,
-        BLOATED,
-        Pressure(lag_seconds=29, lag_bytes=GIB, slot_bytes=GIB, archiver_fails=False, archive_bytes=GIB),
-        Pressure(dead_rows=900_000, live_rows=1, vacuum_runs=True, oldest_seconds=1e6),
+        lagging(GIB, 29),
+        Pressure(rows=BLOATED, pieces=BLOATED),
+        Pressure(slot_bytes=GIB, archiver_fails=False, archive_bytes=GIB),
+        Pressure(slot_bytes=GIB, slot_limit=4 * GIB),
+        Pressure(rows=Table(900_000, 1), vacuum_runs=True, oldest_seconds=1e6),
     ],
 )
 def test_what_is_bearable_is_no_reason(seen: Pressure) -> None:
@@ -54,7 +67,7 @@ def test_what_is_bearable_is_no_reason(seen: Pressure) -> None:
 
 def test_a_limit_can_be_moved() -> None:
     """The lag is the one that differs most from one place to another."""
-    assert too_much(Pressure(lag_seconds=31), Limits(lag_seconds=60)) is None
+    assert too_much(lagging(seconds=31), Limits(lag_seconds=60)) is None
 
 
 def test_a_calm_server(postgres_world: World) -> None:
@@ -62,7 +75,13 @@ def test_a_calm_server(postgres_world: World) -> None:
     with postgres_world.database.connect() as connection:
         seen = pressure(connection)
         assert may_see_all(connection)
-    assert (seen.lag_bytes, seen.slot_bytes, seen.archiver_fails, seen.blocked) == (None, None, None, 0)
+    assert (seen.replicas, seen.slot_bytes, seen.archiver_fails, seen.archives, seen.blocked) == (
+        (),
+        None,
+        None,
+        False,
+        0,
+    )
     assert too_much(seen, Limits()) is None
 
 

@@ -140,6 +140,8 @@ def _diff(invocation: Invocation, request: "DiffRequest", sources: "Sources") ->
     shown = (*run, *_KEYS, *values, *_STORAGE, *_REASON)
     invocation.output.begin(shown, facts=FACTS if invocation.verbose else ())
     report = operation.diff(sources, request, invocation.output.item, invocation.progress("Comparing"))
+    if report.failures and request.needs_database:
+        invocation.note_failures(report.exit_code, report.failures)
     return invocation.output.finish(report)
 
 

@@ -122,7 +122,8 @@ _UnsafeRemoveAllSnapshotsOption = Annotated[
     typer.Option("--unsafe-remove-all-snapshots", help="Go on where snapshot-keep leaves no complete snapshot."),
 ]
 _AcceptNoReferencesOption = Annotated[
-    bool, typer.Option("--accept-no-references", help="Go on although no run in the database names any file.")
+    bool,
+    typer.Option("--accept-no-references", help="Go on although no run names any file, or no snapshot any object."),
 ]
 _IgnoreClocksOption = Annotated[
     bool, typer.Option("--ignore-clocks", help="Go on although the clocks of machine and database disagree.")
@@ -145,6 +146,7 @@ _YesOption = Annotated[bool, typer.Option("--yes", help="Ask nothing.")]
     """,
     exit_codes={
         3: "done in part: a file could not be moved, or a directory not be looked into",
+        4: "the plan to be applied is not whole; nothing was changed",
         5: "refused by a guard, which names the way past it; nothing was changed",
         10: "no such plan, or nothing in the trash of the clean-up to be undone",
         11: "",
@@ -181,7 +183,8 @@ def gc(  # noqa: PLR0917 - one argument for each option
         {"--purge": purge, "--apply": apply is not None, "--undo": undo is not None},
         {"--plan": plan is not None, "--apply": apply is not None, "--undo": undo is not None, "--purge": purge},
     )
-    if apply is not None and (retention_days, orphans, temp_files) != (None, None, None):
+    rules = (retention_days, orphans, temp_files, include_zombies or None, include_soft_deleted or None)
+    if apply is not None and any(rule is not None for rule in rules):
         raise UsageError("a plan says by which rules it was made", hint="leave the rules out beside --apply")
     request = GcRequest(
         retention_days=retention_days,

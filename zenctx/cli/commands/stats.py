@@ -124,6 +124,7 @@ def _columns(section: str) -> tuple[columns.Column, ...]:
         "runs": columns.number("runs", "runs"),
         "entries": columns.number("entries", "entries", drop=3),
         "database": columns.Column("in database", "bytes", columns.signed_bytes, justify="right", squeeze="never"),
+        "held": columns.Column("held", "bytes", columns.signed_bytes, justify="right", squeeze="never"),
         "files": columns.number("files", "files", drop=4),
         "in files": columns.Column("in files", "file_bytes", columns.signed_bytes, justify="right", squeeze="never"),
         "bar": bar_column("share", "share", can_draw=can_draw),
@@ -141,7 +142,7 @@ _SHOWN = {
     "workflow": ("what", "runs", "entries", "database", "files", "in files", "bar", "id"),
     "run": ("run", "database", "in files", "bar", "of workflow"),
     "key": ("what", "database", "in files", "bar", "of run", "of workflow"),
-    "dead key": ("what", "runs", "database", "bar", "of workflow"),
+    "dead key": ("what", "runs", "held", "bar", "of workflow"),
     "forecast": ("what", "runs", "files", "in files", "bar"),
     "growth": ("what", "runs", "database", "files", "in files"),
 }

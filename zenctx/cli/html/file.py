@@ -1,5 +1,6 @@
 """Where a page is written: whole or not at all, readable by its owner alone, in the place of no other file."""
 
+import os
 from pathlib import Path
 
 from zenctx.errors import RefusedError, StoreError
@@ -12,7 +13,20 @@ START = f"<!DOCTYPE html>\n{MARK}\n"
 
 
 def check_page(path: Path) -> None:
-    """Raises RefusedError where what has this name is no page of zenctx, StoreError where that cannot be read."""
+    """Makes sure, before anything is counted, that the page can be written.
+
+    Raises RefusedError where what has this name is no page of zenctx, StoreError where that cannot be read, or where
+    its directory is missing or cannot be written.
+    """
+    _check_name(path)
+    directory = path.absolute().parent
+    if not directory.is_dir():
+        raise StoreError(f"there is no directory {shown(directory)} for the page", hint="create it, or name another")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise StoreError(f"the directory {shown(directory)} of the page cannot be written by this user")
+
+
+def _check_name(path: Path) -> None:
     try:
         if not path.exists() and not path.is_symlink():
             return

@@ -97,7 +97,8 @@ def _sections(items: Sequence[StatItem]) -> list[Markup]:
 
 def _section(section: Section, lines: Sequence[StatItem]) -> Markup:
     most = max((_weight(section, item) for item in lines), default=0)
-    key = "" if section in (*_BY_RUNS, Section.GROWTH) else _key()
+    # What a dead key holds may lie in either place.
+    key = "" if section in (*_BY_RUNS, Section.GROWTH, Section.DEAD_KEY) else _key()
     rows = [_row(section, item, most) for item in lines]
     return tag("section", tag("h2", TITLES[section]), key, tag("ul", *rows, class_="lines"))
 
@@ -128,15 +129,15 @@ def _row(section: Section, item: StatItem, most: int) -> Markup:
 def _parts(section: Section, item: StatItem, most: int) -> list[tuple[float, str]]:
     if not most:
         return []
-    if section in _BY_RUNS:
-        return [((item.runs or 0) / most, "runs")]
+    if section in (*_BY_RUNS, Section.DEAD_KEY):
+        return [(_weight(section, item) / most, "runs")]
     return [((item.bytes or 0) / most, "database"), ((item.file_bytes or 0) / most, "files")]
 
 
 def _facts(item: StatItem) -> str:
     facts = [
         f"{item.runs:,} {'run' if item.runs == 1 else 'runs'}" if item.runs is not None else "",
-        f"{item.entries:,} entries" if item.entries is not None else "",
+        f"{item.entries:,} {'entry' if item.entries == 1 else 'entries'}" if item.entries is not None else "",
         signed_bytes(item.bytes) if item.bytes is not None else "",
         f"{signed_bytes(item.file_bytes)} in files" if item.file_bytes else "",
     ]

@@ -29,6 +29,8 @@ _KEYS: Mapping[str, str] = {
 _OTHERS = (_REFVALUE + "metrics-enabled", _REFVALUE + "file-leak-warning-ms")
 _KNOWN = {uniform(key): key for key in (*_KEYS.values(), *_OTHERS)}
 _SECTIONS = tuple(uniform(section).removesuffix(".") for section in (_REFVALUE, _PERSISTENCE))
+_ALIKE = 0.93
+"""So much a key whose section is misspelt has in common with one of ours: `zenflow.context.persistance.enabled`."""
 
 _DATA_SIZE = re.compile(r"([+-]?[0-9]{1,15})(B|KB|MB|GB|TB)")
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
@@ -99,25 +101,36 @@ def _days(number: int, unit: str, text: str) -> object:
 def _check_names(documents: Sequence[Document]) -> None:
     for document in documents:
         for name, entry in document.entries.items():
-            if _is_ours(name) and name not in _KNOWN and not (name in _SECTIONS and not entry.text):
+            if _is_misspelt(name) and not (name in _SECTIONS and not entry.text):
                 raise SettingsError(f"{document.label(entry)} is no setting of the application", hint=_nearest(name))
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
     known = {name.replace(".", "") for name in _KNOWN}
-    prefixes = tuple(f"{section.replace('.', '_')}_" for section in _SECTIONS)
     for variable in environ:
         flat = variable.lower()
-        if flat.startswith(prefixes) and flat.replace("_", "") not in known:
-            nearest = _nearest(".".join(flat.split("_", 3)).replace("_", ""))
-            raise SettingsError(f"the variable {variable} is no setting of the application", hint=nearest)
+        name = ".".join(flat.split("_", 3)).replace("_", "")
+        if flat.replace("_", "") not in known and _is_misspelt(name):
+            raise SettingsError(f"the variable {variable} is no setting of the application", hint=_nearest(name))
+
+
+def _is_misspelt(name: str) -> bool:
+    """Tells whether a key that is none of ours was meant to be one: by its section, or as a whole."""
+    return name not in _KNOWN and (_is_ours(name) or bool(_alike(name)))
 
 
 def _is_ours(name: str) -> bool:
     return name in _SECTIONS or name.startswith(tuple(f"{section}{mark}" for section in _SECTIONS for mark in ".["))
 
 
+def _alike(name: str) -> list[str]:
+    """Gives the key of ours that a name resembles as a whole. Most names are nobody's, and cost nothing here."""
+    return get_close_matches(name, _KNOWN, n=1, cutoff=_ALIKE) if name.startswith("zen") else []
+
+
 def _nearest(name: str) -> str:
+    if not _is_ours(name):
+        return f"did you mean {_KNOWN[_alike(name)[0]]}?"
     if (single := _KNOWN.get(name.partition("[")[0])) is not None:
         return f"{single} takes one value, not a list"
     # The sections are long, and alike in every key: only what follows them tells keys apart.

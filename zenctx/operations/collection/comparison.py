@@ -1,10 +1,12 @@
 """Compares what lies there with what is needed, part by part, and decides what goes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from zenctx.context.gc_rules import (
+    LEFT_ALONE,
     Category,
     GcRules,
     Hold,
@@ -16,6 +18,7 @@ from zenctx.context.gc_rules import (
     judge_unnamed,
     milliseconds,
 )
+from zenctx.errors import StoreError
 from zenctx.operations.collection.ledger import Ledger, rounded_up
 from zenctx.operations.collection.places import (
     PERSISTENT,
@@ -35,6 +38,10 @@ from zenctx.store.listing import stat_names
 from zenctx.store.mentions import STORAGE, Mentioned
 from zenctx.store.trash import TRASH, Trash
 
+NAMED_ELSEWHERE = (
+    "its run names a file of this name in another place: see persistent-file-dir, engine-dir, locator-root"
+)
+"""Why a file stays that would go."""
 _NANOSECONDS = 1_000_000
 _MAX_MISSING = 1000
 """Missing files that are looked into one by one; the others are counted."""
@@ -49,6 +56,8 @@ class Found:
     all_: list[tuple[Hold, str]] = field(default_factory=list)
     """What holds everything here."""
     has_row: bool = False
+    owner: tuple[Hold, str] | None = None
+    """What the run whose directory it is says of its files, and its id."""
 
 
 @dataclass
@@ -64,9 +73,13 @@ class Comparison:
     only_trash: bool
     named_now: Callable[[str], Mentioned]
     """What a run names now; it may have been written since it was read."""
+    text_now: Callable[[str], bytes]
+    """The text of its context now."""
     explain: Callable[[Sequence[str]], Mapping[str, str]]
     """What is on record of released files."""
     _needed_trash: dict[str, str] = field(default_factory=dict)
+    _read: tuple[str, bytes] | None = None
+    """The run that was read last, and its text."""
 
     def __post_init__(self) -> None:
         """The moment in the unit in which many are compared."""
@@ -94,6 +107,8 @@ class Comparison:
             here = found.setdefault(directory, Found())
             here.has_row = here.has_row or has_row
             hold = Hold(run_class, reason, since, period)
+            if has_row:
+                here.owner = hold, run_id
             if names:
                 here.said.append((hold, run_id, frozenset(names)))
             if holds_all:
@@ -156,12 +171,30 @@ class Comparison:
         else:
             is_gone = not here.has_row and is_run_directory(directory)
             verdict = judge_unnamed(_changed(status), self.rules, self._now, run_is_gone=is_gone)
+            if verdict.category is Category.ORPHAN and self._is_named_elsewhere(name, here):
+                self.ledger.tally.held += 1
+                self.ledger.stays(directory, [name], NAMED_ELSEWHERE)
+                self.ledger.notice("elsewhere", joined_path(directory, name), NAMED_ELSEWHERE, run_id)
+                return
         if verdict.category is None:
             if named:
                 self.ledger.tally.held += 1
             else:
                 self.ledger.tally.waiting += 1
+                self.ledger.tally.left_alone += verdict.reason == LEFT_ALONE
         self.ledger.settle(PERSISTENT, joined_path(directory, name), run_id, status, verdict)
+
+    def _is_named_elsewhere(self, name: str, here: Found) -> bool:
+        """Whether the run whose directory it is needs its files, and names one of this name in another place.
+
+        As after the directory has moved, or with another `locator-root`: its locators lead nowhere, for now.
+        """
+        if here.owner is None or is_over(here.owner[0], 0, self._now):
+            return False
+        run_id = here.owner[1]
+        if self._read is None or self._read[0] != run_id:
+            self._read = run_id, self.text_now(run_id)
+        return f'/{name.rpartition("/")[2]}"'.encode() in self._read[1]
 
     def _judge_others(self, others: list[list[str]]) -> None:
         for path, kind in others:
@@ -180,9 +213,11 @@ class Comparison:
 
     def _judge_leftover(self, path: str, category: Category) -> None:
         directory, _, name = path.rpartition("/")
-        for _, status in stat_names(self.live.store.root, directory, [name]):
-            if status is not None:
-                verdict = judge_leftover(_changed(status), self.rules.grace, self._now, category)
+        for _, found in stat_names(self.live.store.root, directory, [name]):
+            if found is not None:
+                verdict = judge_leftover(_changed(found), self.rules.grace, self._now, category)
+                # What a directory takes itself says nothing.
+                status = replace(found, size=0) if category is Category.DIRECTORY else found
                 self.ledger.settle(PERSISTENT, path, run_of(path.partition("/")[0]), status, verdict)
 
     def _judge_temporaries(self, names: list[str], here: Found) -> None:
@@ -238,8 +273,10 @@ class Comparison:
             for hold, run_id, names in here.said:
                 if directory == STORAGE or not names or is_over(hold, 0, self._now):
                     continue
-                status = stat_names(self.live.store.root, directory, sorted(names))
-                self._tell_missing_files(run_id, directory, [name for name, each in status if each is None])
+                # A directory that may not be looked into was told of: nobody knows what is missing from it.
+                with suppress(StoreError):
+                    status = list(stat_names(self.live.store.root, directory, sorted(names)))
+                    self._tell_missing_files(run_id, directory, [name for name, each in status if each is None])
 
     def _tell_missing_files(self, run_id: str, directory: str, names: list[str]) -> None:
         tally = self.ledger.tally

@@ -107,9 +107,16 @@ class Executor:
                 kept[item.key] = "its run is being written by somebody else"
             elif item.run_id in self.reader.pinned or directory in pinned:
                 kept[item.key] = "its run is pinned"
-            elif item.category == Category.FINISHED and item.run_id in (retrying or ()):
+            elif item.category in {Category.FINISHED, Category.ZOMBIE} and item.run_id in (retrying or ()):
                 kept[item.key] = "a retry of its run is scheduled"
-        return kept | self._alive_again(batch) | self._named_now(batch)
+        return kept | self._alive_again(batch) | self._not_deleted(batch) | self._named_now(batch)
+
+    def _not_deleted(self, batch: list[PlanItem]) -> dict[tuple[str, str], str]:
+        """The files of runs whose workflow or project was marked as deleted, and is not any more."""
+        deleted = [item for item in batch if item.category == Category.DELETED and item.run_id is not None]
+        runs = sorted({item.run_id or "" for item in deleted})
+        back = references.not_deleted(self.connection, self.reader.sources, runs)
+        return {item.key: "its workflow is not marked as deleted any more" for item in deleted if item.run_id in back}
 
     def _alive_again(self, batch: list[PlanItem]) -> dict[tuple[str, str], str]:
         """The files of runs that were taken for dead and have shown a sign of life since."""

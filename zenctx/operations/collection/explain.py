@@ -50,6 +50,12 @@ def explain_over_new_connection(database: Database, live: LiveFiles, locator: st
     return None
 
 
+def with_reason(database: Database, live: LiveFiles, locator: str, error: DamagedFileError) -> DamagedFileError:
+    """Gives the error of a file that cannot be had with who released it, where that is on record."""
+    why = explain_over_new_connection(database, live, locator)
+    return error if why is None else DamagedFileError(f"{error.message}: {why}", hint=error.hint)
+
+
 def explained(connection: Connection, path: str) -> str | None:
     """Gives in a clause who released a file of the persistent directory, when and why; None where nobody did.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from zenctx.context.gc_rules import Category
 from zenctx.errors import RefusedError
 from zenctx.operations.collection.report import Tally
 from zenctx.operations.collection.request import GcRequest
@@ -98,14 +99,28 @@ def check_policy(leaves_none: str | None) -> Refusal | None:
     )
 
 
+def check_objects(objects: int, *, has_snapshots: bool, request: GcRequest) -> Refusal | None:
+    """Whether the repository that so many objects would go from has a snapshot at all that might need them."""
+    if not objects or has_snapshots or request.accept_no_references:
+        return None
+    return Refusal(
+        f"the repository has no snapshot at all, and {objects:,} objects in it would go: is it whole?",
+        "see that its snapshots are there, or take one; --no-snapshots leaves the objects alone, "
+        "--accept-no-references removes them",
+    )
+
+
 def check_tally(tally: Tally, removed: int, request: GcRequest) -> Iterator[Refusal]:
     """Whether what was found is what a healthy database looks like."""
+    has_no_values = request.only_trash or not tally.listed
+    goes = tally.by_category.keys() - {Category.DIRECTORY}
+    if has_no_values and not tally.runs and goes and not request.accept_no_references:
+        what = "in the trash may be needed" if request.only_trash else "may be needed"
+        yield Refusal(
+            f"the database has no run at all, so nothing says what {what}: is it the right one?",
+            "--accept-no-references removes it all the same",
+        )
     if request.only_trash:
-        if not tally.runs and tally.by_category and not request.accept_no_references:
-            yield Refusal(
-                "the database has no run at all, so nothing says what in the trash may be needed: is it the right one?",
-                "--accept-no-references empties it all the same",
-            )
         return
     if tally.listed and not tally.references and not request.accept_no_references:
         what = "has no run at all" if not tally.runs else "has no run that names a file"

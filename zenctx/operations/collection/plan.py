@@ -18,6 +18,7 @@ import orjson
 from zenctx import __version__
 from zenctx.context.gc_rules import GcRules
 from zenctx.errors import DamagedFileError, NotFoundError, RefusedError, StoreError
+from zenctx.operations.collection.spool import no_room
 
 FORMAT = "zenctx-gc-plan"
 VERSION = 1
@@ -114,13 +115,14 @@ class Plan:
 
 
 class PlanWriter:
-    """Writes a plan item by item."""
+    """Writes a plan item by item. Raises StoreError where there is no room for it."""
 
     def __init__(self, path: Path, head: PlanHeader) -> None:
         self._path, self._header = path, head
         self._digest = hashlib.sha256()
         self.count = 0
-        self._file: IO[bytes] = path.open("xb")
+        with no_room():
+            self._file: IO[bytes] = path.open("xb")
         self._write({"format": FORMAT, "format_version": VERSION, **asdict(head)})
 
     def add(self, item: PlanItem) -> None:
@@ -130,19 +132,22 @@ class PlanWriter:
 
     def close(self) -> None:
         """Lets go of the file, whether the plan is whole or not."""
-        self._file.close()
+        with suppress(OSError):  # a whole one was closed by `finish`
+            self._file.close()
 
     def finish(self) -> Plan:
         """Ends the plan with its digest."""
         digest = self._digest.hexdigest()
         self._write({"end": True, "items": self.count, "digest": f"sha256:{digest}"})
-        self._file.close()
+        with no_room():
+            self._file.close()
         return Plan(self._header, self._path, self.count)
 
     def _write(self, value: dict[str, Any]) -> None:
         line = orjson.dumps(value) + b"\n"
         self._digest.update(line)
-        self._file.write(line)
+        with no_room():
+            self._file.write(line)
 
 
 def save(plan: Plan, target: Path) -> None:

@@ -23,7 +23,7 @@ from zenctx.operations.live_files import LiveFiles
 from zenctx.operations.progress import Progress
 from zenctx.store.listing import Directory, list_temporaries
 from zenctx.store.mentions import STORAGE
-from zenctx.store.names import is_text
+from zenctx.store.names import is_text, run_directory
 from zenctx.store.trash import TRASH, Trash
 
 _AT_ONCE = 1000
@@ -95,12 +95,14 @@ class Planner:
         tally = self.ledger.tally
         for row in references.rows(connection, reader.sources):
             tally.runs += 1
+            self.progress.advance(1)
+            if reader.surely_holds(row) and self._settle(run_directory(row.run_id), row.behind_base):
+                continue
             said = reader.read(row)
             if said is None:
                 self._take_all(reader.late(all_=False))
             else:
                 self._take(said)
-            self.progress.advance(1)
         connection.rollback()
         self._take_all(reader.late(all_=True))
         self._take_all(reader.without_rows())
@@ -123,10 +125,7 @@ class Planner:
             tally.pinned += hold.run_class == "pinned"
             tally.unreadable += hold.run_class == "unreadable"
         settles = said.has_row and not is_over(hold, 0, self.ledger.now)
-        if settles and said.joined is not None and (count := self.shelf.settle_joined(own, said.joined)):
-            # All that lies there is needed, and all that is needed lies there, whatever other runs say.
-            tally.references += count
-            tally.held += count
+        if settles and self._settle(own, said.joined):
             return
         found = said.names
         for directory, names in found.items():
@@ -139,6 +138,13 @@ class Planner:
             tally.held += len(names)
             return
         self.spool.put(SAID, own, ["r", own, said.has_row, said.run_id, *hold, said.holds_all, list(names)])
+
+    def _settle(self, directory: str, joined: str | None) -> bool:
+        """All that lies there is needed, and all that is needed lies there, whatever other runs say."""
+        count = 0 if joined is None else self.shelf.settle_joined(directory, joined)
+        self.ledger.tally.references += count
+        self.ledger.tally.held += count
+        return bool(count)
 
 
 def _key_of(item: PlanItem) -> str:

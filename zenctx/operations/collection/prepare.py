@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zenctx.config import Settings
-from zenctx.context.gc_rules import GcRules, milliseconds
+from zenctx.context.gc_rules import Category, GcRules, milliseconds
 from zenctx.database import references, runs
 from zenctx.database.checks import require_zenctx_tables
 from zenctx.database.engine import Connection, Database
@@ -21,7 +21,7 @@ from zenctx.operations.collection.guards import Refusal, StoreFacts
 from zenctx.operations.collection.ledger import Ledger, OnItem
 from zenctx.operations.collection.plan import Plan, PlanHeader, PlanWriter, header
 from zenctx.operations.collection.planner import Planner
-from zenctx.operations.collection.report import GcSummary, Tally
+from zenctx.operations.collection.report import Count, GcSummary, Tally
 from zenctx.operations.collection.request import GcRequest
 from zenctx.operations.collection.rows import RowReader
 from zenctx.operations.collection.spool import Spool
@@ -30,7 +30,7 @@ from zenctx.operations.progress import SILENT, Progress
 from zenctx.store.access import resolve_access
 from zenctx.store.base import EntryKind
 from zenctx.store.listing import Directory, list_directories
-from zenctx.store.mentions import Mentioned, Mentions
+from zenctx.store.mentions import Mentions
 from zenctx.store.trash import Trash
 
 PLAN_NAME = "plan.jsonl"
@@ -103,7 +103,8 @@ def prepared(given: Given, saved: Plan | None) -> Iterator[Prepared]:
         )  # fmt: skip
         comparison = Comparison(
             live, spool, ledger, rules, given.progress, trash, only_trash,
-            named_now=lambda run_id: _named_now(given.database, looker, mentions, run_id),
+            named_now=lambda run_id: mentions.find(_text_now(given.database, looker, run_id)),
+            text_now=lambda run_id: _text_now(given.database, looker, run_id),
             explain=lambda paths: explained_all(looker, paths) if sources.has_own_tables and paths else {},
         )  # fmt: skip
         planner.list_files(lambda: given.list_store(live.store.root))
@@ -114,11 +115,20 @@ def prepared(given: Given, saved: Plan | None) -> Iterator[Prepared]:
         comparison.run(look.repository_state.forgotten)
         reader.connection.rollback()
         connection.rollback()
-        found = guards.check_tally(ledger.tally, ledger.removed_values, given.request)
+        found = _found(ledger, look.repository_state, given.request)
         yield Prepared(
             writer.finish(), ledger.tally, live, rules, reader, trash, connection, moment,
             look.repository_state, (*refusals, *found),
         )  # fmt: skip
+
+
+def _found(ledger: Ledger, repository: snapshots.RepositoryState, request: GcRequest) -> Iterator[Refusal]:
+    """What speaks against it by what was found."""
+    yield from guards.check_tally(ledger.tally, ledger.removed_values, request)
+    objects = ledger.tally.by_category.get(Category.OBJECT, Count()).files
+    refusal = guards.check_objects(objects, has_snapshots=bool(repository.seen), request=request)
+    if refusal is not None:
+        yield refusal
 
 
 def _list_repository(planner: Planner, ledger: Ledger, repository: snapshots.RepositoryState) -> None:
@@ -215,13 +225,13 @@ def _require_same(saved: PlanHeader, head: PlanHeader) -> None:
             )
 
 
-def _named_now(database: Database, connection: Connection, mentions: Mentions, run_id: str) -> Mentioned:
-    """What a run names now; it may have been written since it was read."""
+def _text_now(database: Database, connection: Connection, run_id: str) -> bytes:
+    """The context of a run now; it may have been written since it was read, and be gone."""
     try:
         row = runs.read_run(database, connection, run_id)
     except NotFoundError:
-        return {}
-    return mentions.find(row.text) if row.text is not None else {}
+        return b""
+    return row.text or b""
 
 
 def trash_of(settings: Settings) -> Trash:

@@ -55,6 +55,8 @@ class Tally:
     held: int = 0
     waiting: int = 0
     """Files that nobody needs and that are not old enough, or left alone by the settings."""
+    left_alone: int = 0
+    """Those of them that are old enough."""
     runs: int = 0
     references: int = 0
     missing: int = 0
@@ -91,6 +93,7 @@ class GcSummary:
     files_in_store: int
     held: int
     waiting: int
+    left_alone: int
     missing: int
     runs: int
     zombies: int

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from zenctx.context.classes import ZOMBIE_AGE, RunClass, RunFacts
-from zenctx.context.gc_rules import GcRules, Hold, hold_of, hold_of_state, pinned_hold
+from zenctx.context.gc_rules import GcRules, Hold, hold_of, hold_of_state, milliseconds, pinned_hold
 from zenctx.context.rawjson import split_object
 from zenctx.database import pins, references
 from zenctx.database.columns import read_moment
@@ -64,11 +64,33 @@ class RowReader:
     retrying: frozenset[str] | None = frozenset()
     _late: list[tuple[ReferenceRow, Mentioned]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """The moments between which a run must have ended to be within retention for sure."""
+        self._latest = milliseconds(self.now) - 1
+        self._earliest = max(0, self._latest - self.rules.retention // timedelta(milliseconds=1) + 2)
+
     def look_around(self) -> None:
         """Reads what is on record beside the rows: pins, and the engine's jobs."""
         if self.sources.has_own_tables:
             self.pinned = frozenset(pin.run_id for pin in pins.walk(self.connection))
         self.retrying = retrying_runs(self.connection)
+
+    def surely_holds(self, row: ReferenceRow) -> bool:
+        """Tells in few steps that a run holds what it names, as nearly all do: it ended so lately, and nothing is odd.
+
+        Whatever its class is, it lets go of nothing before retention is over; but for one that counts as deleted.
+        """
+        end, start = row.stored_end, row.stored_start
+        return (
+            isinstance(end, float)
+            and isinstance(start, float)
+            and self._earliest <= end <= self._latest
+            and 0 <= start <= end
+            and row.deleted_at is None
+            and row.is_object is True
+            and row.state_version is None
+            and row.run_id not in self.pinned
+        )
 
     def read(self, row: ReferenceRow) -> Said | None:
         """Gives what a row says; None where the engine's other tables must be asked first (`may_be_zombie`)."""
@@ -120,7 +142,7 @@ class RowReader:
             started_at=started,
             ended_at=ended,
             has_context=row.has_context,
-            pending_retry=any_failed_run or row.run_id in (self.retrying or ()),
+            pending_retry=any_failed_run or row.run_id in (self.retrying or ()) or self._is_scheduled(row),
             last_sign=last_sign,
             times_readable=moments.count(None) == stored.count(None),
             context_readable=_is_object(row) and row.state_version in (None, FORMAT_VERSION),
@@ -129,6 +151,13 @@ class RowReader:
         )
         hold = hold_of(facts, state_at, self.rules, self.now)
         return Said(row.run_id, hold, hold.run_class in _HOLDS_ALL, names, self.mentions, row.behind_base)
+
+    def _is_scheduled(self, row: ReferenceRow) -> bool:
+        """Whether the row itself says that it will be tried again; an engine may keep its jobs in memory alone."""
+        if row.status != "ERROR" or row.retry_at is None:
+            return False
+        moment = read_moment(row.retry_at)
+        return moment is None or moment > self.now
 
 
 def _is_object(row: ReferenceRow) -> bool:

@@ -5,7 +5,7 @@ So memory holds one part of the store at a time, however many files there are. T
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -28,10 +28,8 @@ class Spool:
         self._files: dict[tuple[str, int], IO[bytes]] = {}
 
     def __enter__(self) -> Self:
-        try:
+        with no_room():
             self.folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="zenctx-gc-")))
-        except OSError as error:
-            raise _no_room(error) from None
         return self
 
     def __exit__(
@@ -61,18 +59,25 @@ class Spool:
         file = self._files.get((name, part))
         if file is None:
             return
-        try:
+        with no_room():
             file.seek(0)
-            for line in file:
-                yield orjson.loads(line)
-            file.seek(0, os.SEEK_END)
-        except OSError as error:
-            raise _no_room(error) from None
+        for line in file:
+            yield orjson.loads(line)
+        file.seek(0, os.SEEK_END)
 
 
 def part_of(key: str) -> int:
     """Gives the part that a key falls into."""
     return crc32(key.encode("utf-8", "surrogatepass")) % PARTS
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Within the block what goes wrong with a file of a clean-up's own becomes a sentence about the directory."""
+    try:
+        yield
+    except OSError as error:
+        raise _no_room(error) from None
 
 
 def _no_room(error: OSError) -> StoreError:

@@ -31,16 +31,34 @@ _WORDS = {
 }
 
 
-def rehearsed(summary: GcSummary, refusals: Sequence[Refusal]) -> GcReport:
+def rehearsed(summary: GcSummary, refusals: Sequence[Refusal], *, only_trash: bool) -> GcReport:
     """The report of a dry run: what would go, and 5 where a guard would stop it."""
-    message = f"Would remove {_what(summary.by_class)}; nothing was changed{_beside(summary)}"
+    message = f"Would remove {_what(summary)}; nothing was changed{_beside(summary, only_trash=only_trash)}"
     if refusals:
         message += "".join(f"\nIt would be refused: {refusal.message}" for refusal in refusals)
         return GcReport(True, REFUSED, summary, message, "\n".join(refusal.hint for refusal in refusals))
-    step = "'zenctx gc' moves them to the trash" if summary.by_class else None
+    steps = [_what_then(summary, only_trash=only_trash)] if summary.by_class else []
     if summary.plan is not None:
-        step = f"'zenctx gc --apply {summary.plan}' does exactly this, as far as it still holds"
-    return GcReport(True, DONE, summary, message, step)
+        steps = [f"'zenctx gc --apply {summary.plan}' does exactly this, as far as it still holds"]
+    return GcReport(True, DONE, summary, message, "\n".join((*steps, *_left_alone(summary))) or None)
+
+
+def _what_then(summary: GcSummary, *, only_trash: bool) -> str:
+    """What would carry it out, and whether there is a way back."""
+    if only_trash:
+        return "'zenctx gc --purge' deletes it for good"
+    if not summary.by_class.keys() - _FOR_GOOD:
+        return "'zenctx gc' deletes it for good"
+    if summary.by_class.keys() & {Category.SNAPSHOT, Category.OBJECT, Category.TRASH}:
+        return "'zenctx gc' moves the files to the trash; old trash, snapshots and objects it deletes for good"
+    return "'zenctx gc' moves them to the trash"
+
+
+def _left_alone(summary: GcSummary) -> list[str]:
+    if not summary.left_alone:
+        return []
+    files = counted(summary.left_alone, "file that no run names is", "files that no run names are")
+    return [f"{files} left alone: --orphans takes them"]
 
 
 def declined(summary: GcSummary) -> GcReport:
@@ -48,9 +66,9 @@ def declined(summary: GcSummary) -> GcReport:
     return GcReport(False, DONE, summary, "Nothing was changed", "--yes asks nothing")
 
 
-def collected(summary: GcSummary, tally: Tally) -> GcReport:
+def collected(summary: GcSummary, tally: Tally, *, only_trash: bool) -> GcReport:
     """The report of a clean-up: 3 where something could not be removed, or not be looked into."""
-    message = f"Removed {_what(summary.by_class)}{_beside(summary)}"
+    message = f"Removed {_what(summary)}{_beside(summary, only_trash=only_trash)}"
     code = PARTIAL if summary.failed or tally.unseen else DONE
     steps = []
     if summary.failed:
@@ -59,31 +77,44 @@ def collected(summary: GcSummary, tally: Tally) -> GcReport:
         steps.append("let this user see the directories that it could not look into")
     if any(category not in _FOR_GOOD for category in summary.by_class):
         steps.append(f"'zenctx gc --undo {summary.gc_id}' brings the files back while they are in the trash")
+    steps += _left_alone(summary)
     return GcReport(False, code, summary, message, "\n".join(steps) or None)
 
 
 _FOR_GOOD = frozenset({Category.DIRECTORY, Category.TRASH, Category.SNAPSHOT, Category.OBJECT})
 
 
-def _what(by_class: dict[str, Count]) -> str:
+def _what(summary: GcSummary) -> str:
     parts = []
     for category, words in _WORDS.items():
-        count = by_class.get(category)
+        count = summary.by_class.get(category)
         if count is not None:
-            sized = f" ({count.bytes:,} bytes)" if category != Category.DIRECTORY else ""
+            sized = f" ({_sized(count.bytes)})" if category != Category.DIRECTORY else ""
             parts.append(f"{counted(count.files, *words)}{sized}")
+    if len(summary.by_class.keys() - {Category.DIRECTORY}) > 1:
+        parts.append(f"{_sized(summary.removed_bytes)} in all")
     return ", ".join(parts) or "nothing"
 
 
-def _beside(summary: GcSummary) -> str:
+def _sized(size: int) -> str:
+    return counted(size, "byte", "bytes")
+
+
+def _beside(summary: GcSummary, *, only_trash: bool) -> str:
+    temporaries = summary.temp_files - summary.by_class.get(Category.APPLICATION, Count()).files
     parts = [
         counted(summary.skipped, "was skipped", "were skipped") if summary.skipped else "",
         f"{summary.failed:,} failed" if summary.failed else "",
         counted(summary.missing, "needed file is missing", "needed files are missing") if summary.missing else "",
-        f"{summary.held:,} of {counted(summary.files_in_store, 'file', 'files')} are needed",
-        f"{summary.waiting:,} are left for now" if summary.waiting else "",
     ]
-    return "; " + ", ".join(part for part in parts if part)
+    if not only_trash:
+        parts += [
+            f"{summary.held:,} of {counted(summary.files_in_store, 'file', 'files')} are needed",
+            f"{summary.waiting:,} are left for now" if summary.waiting else "",
+            counted(summary.zombies, "run shows", "runs show") + " no sign of life" if summary.zombies else "",
+            counted(temporaries, "temporary file", "temporary files") + " of the engine stay" if temporaries else "",
+        ]
+    return "".join(f"{', ' if number else '; '}{part}" for number, part in enumerate(filter(None, parts)))
 
 
 def counted(count: int, one: str, many: str) -> str:

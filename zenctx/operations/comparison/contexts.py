@@ -45,13 +45,14 @@ class Showing:
 
 @dataclass(slots=True)
 class Tally:
-    """What was found so far."""
+    """What was found so far. `failures` counts values that could not be had, by the kind of the error."""
 
     runs: int = 0
     runs_different: int = 0
     keys: int = 0
     hidden: int = 0
     differences: Counter[Difference] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
 
     @property
@@ -107,7 +108,7 @@ class ContextPair:
             return
         for key, old, new in self._pairs():
             tally.keys += 1
-            yield from self._of_key(key, old, new)
+            yield from self._of_key(key, old, new, tally)
 
     def _unreadable(self) -> str | None:
         if self._are_documents:
@@ -127,7 +128,7 @@ class ContextPair:
             if key not in before:
                 yield key, None, new
 
-    def _of_key(self, key: str, old: Entry | None, new: Entry | None) -> Iterator[DiffItem]:
+    def _of_key(self, key: str, old: Entry | None, new: Entry | None, tally: Tally) -> Iterator[DiffItem]:
         item = DiffItem(
             self._run_id,
             None if self._are_documents else self._shown(key),
@@ -144,6 +145,7 @@ class ContextPair:
                 yield self._told(item, key, old, new, first)
                 yield from (self._told(item, key, old, new, finding) for finding in found)
         except ZenctxError as error:
+            tally.failures[error.kind] += 1
             yield replace(item, difference=_kind(old, new, Difference.UNKNOWN), reason=self._shown(error.message))
 
     def _findings(self, key: str, old: Entry | None, new: Entry | None) -> Iterator[Finding]:

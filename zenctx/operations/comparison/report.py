@@ -1,7 +1,7 @@
 """What a comparison tells: one item for each difference, and the counts."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from zenctx.context.rawjson import RawJson
@@ -75,7 +75,10 @@ class DiffSummary:
 
 @dataclass(frozen=True, slots=True)
 class DiffReport:
-    """The outcome of a comparison: 0 where all values are equal, else 4."""
+    """The outcome of a comparison: 0 where all values are equal, else 4.
+
+    `failures` counts the values that could not be had, by the kind of the error.
+    """
 
     exit_code: int
     summary: DiffSummary
@@ -83,3 +86,4 @@ class DiffReport:
     next_step: str | None
     dry_run: bool = False
     command: str = "diff"
+    failures: Mapping[str, int] = field(default_factory=dict)

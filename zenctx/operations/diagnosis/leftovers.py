@@ -59,8 +59,8 @@ def _file_lock(what: str, path: Path, machine: Machine) -> Iterator[FindingItem]
 
 
 def check_journal(connection: Connection, now: datetime) -> Iterator[FindingItem]:
-    """Names operations that began and never ended. Needs zenctx's tables."""
-    died = [operation for operation in journal.unfinished(connection) if _is_silent(operation, now)]
+    """Names operations that began and never ended, and were not gone on with. Needs zenctx's tables."""
+    died = [operation for operation in journal.left_behind(connection) if _is_silent(operation, now)]
     for operation in died[:_NAMED]:
         reason = f"{operation.command} {operation.id} of {operation.who} has no outcome, and gave no sign for an hour"
         yield warning("operation", reason, f"what it did is whole; run 'zenctx {operation.command}' again to go on")

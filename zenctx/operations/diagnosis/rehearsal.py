@@ -20,7 +20,7 @@ from zenctx.errors import DamagedFileError, DataError, ZenctxError
 from zenctx.operations.collection.explain import explain_missing
 from zenctx.operations.contexts import LoadedContext, load
 from zenctx.operations.diagnosis.evidence import form_of_the_engine, newest_rows
-from zenctx.operations.diagnosis.finding import Collected, OnFinding, error, grant, notice, with_key
+from zenctx.operations.diagnosis.finding import Collected, OnFinding, error, grant, notice, warning, with_key
 from zenctx.operations.diagnosis.needs import Outlook, check_keys, check_secrets
 from zenctx.operations.diagnosis.wake_up import check_wake_up, look_ahead
 from zenctx.operations.live_files import check_content, digest
@@ -210,6 +210,10 @@ class _Rehearsal:
                 self._file(descriptor)
             except ZenctxError as failed:
                 yield with_key(self._unreadable(descriptor, failed), entry.member.name)
+            if not (descriptor.locator or "").isascii():
+                reason = "the name of its file has letters that are not ASCII, which not every engine can open"
+                hint = "make sure that the engine runs with a UTF-8 locale; zenctx itself gives no such names"
+                yield with_key(warning("file", reason, hint, run_id=self._run_id), entry.member.name)
 
     def _file(self, descriptor: RefValueDescriptor) -> None:
         """Reads a file where the engine would look for it; raises what is wrong with it."""

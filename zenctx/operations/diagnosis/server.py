@@ -6,7 +6,8 @@ from datetime import datetime
 from zenctx.database.checks import Current, can_read, has_table
 from zenctx.database.engine import SQLITE, Connection, Database
 from zenctx.database.engine_state import Liveness
-from zenctx.database.health import Rights, Server, is_pooled_by_transaction, rights
+from zenctx.database.health import Rights, Server, rights
+from zenctx.database.pooling import is_pooled_by_transaction
 from zenctx.database.schema import REVISION_TABLE
 from zenctx.operations.collection.guards import check_clocks
 from zenctx.operations.collection.request import GcRequest
@@ -86,7 +87,9 @@ def check_revision(connection: Connection, found: Current) -> Iterator[FindingIt
             "let their owner grant select on the tables zenctx_* to the role of zenctx",
         )
     elif found.revision is None:
-        yield warning(
+        # Whoever may only read misses nothing.
+        add = warning if rights(connection).may_update else notice
+        yield add(
             "revision",
             "the database has no tables of zenctx yet: contexts can be looked at, and nothing can be changed",
             "run 'zenctx db upgrade', or apply what 'zenctx db sql' prints",

@@ -4,19 +4,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from zenctx.config import Settings
 from zenctx.context.definitions import consumed_keys
 from zenctx.context.forms import Form
-from zenctx.context.shapes import plain_values, shape_of
-from zenctx.database import pins, quarantine, references, runs, scanning
+from zenctx.context.shapes import shape_of
+from zenctx.database import pins, quarantine, references, run_groups, runs, scanning
 from zenctx.database.checks import require_engine_tables
 from zenctx.database.definitions import definitions
 from zenctx.database.engine import Connection, Database
-from zenctx.database.engine_state import database_time, last_signs, retrying_runs
+from zenctx.database.engine_state import all_scheduled_retries, database_time, last_signs, retrying_runs
 from zenctx.database.rows import Selection
+from zenctx.database.run_groups import Question, RunGroup
 from zenctx.database.scanning import Plain, Scanned, Tables
 from zenctx.operations.collection.request import GcRequest
+from zenctx.operations.figures.ask import ask
 from zenctx.operations.figures.files import FileWatch, Orphans, store_problem, trash_figures
 from zenctx.operations.figures.groups import Group, Groups
 from zenctx.operations.figures.model import Figures, Forecast, Wanted
@@ -25,8 +28,12 @@ from zenctx.operations.live_files import live_files
 from zenctx.operations.progress import SILENT, Progress
 from zenctx.store.mentions import Mentions
 
+T = TypeVar("T")
 _ALL = Wanted()
 _AT_ONCE = 5000
+_FILES = 5
+"""Where in `Measured` the number of files stands."""
+_DEFINITIONS_AT_ONCE = 500
 _SIGNS_AT_ONCE = {"sqlite": 500, "postgresql": 5000}
 """SQLite limits the parameters of a statement."""
 
@@ -34,7 +41,7 @@ _SIGNS_AT_ONCE = {"sqlite": 500, "postgresql": 5000}
 def collect(database: Database, settings: Settings, wanted: Wanted = _ALL, progress: Progress = SILENT) -> Figures:
     """Counts runs, entries and files. Changes nothing, needs rights to read only, works without zenctx's tables.
 
-    Memory is flat in rows and bytes; a directory of files takes 25 bytes of it. Raises DatabaseError where the engine's
+    Memory is flat in rows and bytes; a directory of files takes 33 bytes of it. Raises DatabaseError where the engine's
     table is missing or may not be read, StoreError where the directory of files cannot be read.
     """
     with ExitStack() as stack:
@@ -72,7 +79,10 @@ class _Pass:
         self.watch.list_files(self.progress)
         can_see_pins = "zenctx_pin" in self.tables.readable
         pinned = frozenset(pin.run_id for pin in pins.walk(self.looker)) if can_see_pins else frozenset[str]()
-        self.groups = Groups(self.now, pinned, retrying_runs(self.looker))
+        retrying = retrying_runs(self.looker)
+        if retrying is not None:
+            retrying |= all_scheduled_retries(self.looker)
+        self.groups = Groups(self.now, pinned, retrying)
         self.looker.rollback()
         self._read_rows()
         self._take_late(all_=True)
@@ -90,19 +100,44 @@ class _Pass:
         if self.progress is not SILENT:
             self.progress.start(runs.count(self.database, self.looker, Selection()), "runs")
             self.progress.note("reading runs")
-        brief = None if self.wanted.entries else self.watch.marks
-        for piece in scanning.scan(self.connection, self.tables, brief=brief):
-            self._learn(piece)
+        question = ask(self.connection, self.tables, self.wanted, self.watch.marks, self.groups, self._is_inside)
+        if question is None:
+            brief = None if self.wanted.entries else self.watch.marks
+            self._take_pieces(scanning.scan(self.connection, self.tables, brief=brief))
+        else:
+            self.progress.note("the server counts runs")
+            counted = run_groups.count_groups(self.connection, question)
+            self._take_groups(question, counted.groups)
+            self._take_pieces(scanning.scan_some(self.connection, self.tables, counted.apart))
+        self.connection.rollback()
+
+    def _take_pieces(self, pieces: Iterator[list[Scanned]]) -> None:
+        for piece in pieces:
+            self._learn({row[1] for row in piece})
             for row in piece:
                 self._take(row)
             self._take_late(all_=False)
             self.progress.advance(len(piece))
-        self.connection.rollback()
 
-    def _learn(self, piece: list[Scanned]) -> None:
+    def _take_groups(self, question: Question, alike: list[RunGroup]) -> None:
+        """Takes what the server has counted; only where runs hold dead keys it is asked for their bytes."""
+        for some in _chunks([*{each.workflow_id for each in alike}], _DEFINITIONS_AT_ONCE):
+            self._learn(set(some))
+        dead: set[tuple[str, str]] = set()
+        for each in alike:
+            self.tally.add_group(each, self.groups.of_alike(each))
+            self.progress.advance(each.runs)
+        if self.wanted.dead_keys:
+            for layout in {each.layout for each in alike if each.layout is not None}:
+                dead.update((layout.workflow_id, key) for key in self.tally.dead_keys(*layout[:2]))
+        for some_keys in _chunks([*dead], _AT_ONCE):
+            for held in run_groups.held(self.connection, question, some_keys):
+                self.tally.dead.add(*held)
+
+    def _learn(self, workflow_ids: set[str]) -> None:
         if not self.wanted.dead_keys:
             return
-        new = self.tally.dead.unknown({row[1] for row in piece})
+        new = self.tally.dead.unknown(workflow_ids)
         if new:
             found = definitions(self.looker, new)
             self.tally.dead.learn({each: consumed_keys(found[each]) if each in found else None for each in new})
@@ -112,15 +147,11 @@ class _Pass:
         if isinstance(text, Plain):
             self._add(row, (text.length, 0, 0, text.secrets, (), 0, 0, 0), self.groups.of(row, Form.LEGACY))
             return
-        if text is not None and (values := plain_values(text, is_jsonb=self._is_jsonb)) is not None:
-            self.watch.hear(text)
-            self._add(row, self.tally.plain(row, text, values), self.groups.of(row, Form.LEGACY))
-            return
         shape = shape_of(text, self._is_inside, is_jsonb=self._is_jsonb)
         dangling = 0
         if text is not None and not self.watch.hear(text) and shape.files:
             dangling = self.watch.dangling([file.locator for file in shape.files])
-        self._add(row, self.tally.shaped(row, shape, dangling), self.groups.of(row, shape.form))
+        self._add(row, self.tally.measure(row, shape, dangling), self.groups.of(row, shape.form))
 
     def _is_inside(self, locator: str) -> bool:
         return self._place(locator) is not None
@@ -129,6 +160,9 @@ class _Pass:
         if group.run_class is None:
             self._late.append(((*row[:6], None), measured, group))
             return
+        if measured[_FILES] and self.wanted.forecast_days:
+            # As gc counts: from the later of the end of the run and the change of its files.
+            row = (*row[:5], max(row[5] or 0.0, self.watch.changed(row[0])), row[6])
         self.tally.add(row, measured, group)
         if group.holds_all:
             self.watch.hold_all(row[0])
@@ -185,6 +219,6 @@ def _quarantined(connection: Connection, tables: Tables) -> int | None:
     return counted
 
 
-def _chunks(run_ids: list[str], most: int) -> Iterator[list[str]]:
-    for start in range(0, len(run_ids), most):
-        yield run_ids[start : start + most]
+def _chunks(items: list[T], most: int) -> Iterator[list[T]]:
+    for start in range(0, len(items), most):
+        yield items[start : start + most]

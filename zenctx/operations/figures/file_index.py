@@ -1,4 +1,4 @@
-"""Which of the listed files some run names, in little memory: 25 bytes a directory, however many files lie in it.
+"""Which of the listed files some run names, in little memory: 33 bytes a directory, however many files lie in it.
 
 Nearly every run names just the files of its own directory, which is settled by a count and a sum of hashes. Only where
 that is not so the names are kept, as eight bytes each. Hashes have 64 bits and a key of this process alone.
@@ -21,14 +21,15 @@ class FileIndex:
     def __init__(self) -> None:
         self._keys = [array("q") for _ in range(_PARTS)]
         self._held = [(array("Q"), array("q")) for _ in range(_PARTS)]
+        self._changed = [array("d") for _ in range(_PARTS)]
         self._settled = [bytearray() for _ in range(_PARTS)]
         self._named = [array("q") for _ in range(_PARTS)]
         self._whole: set[int] = set()
         self.files = 0
         self.settled_files = 0
 
-    def add(self, directory: str, names: Collection[str]) -> None:
-        """Takes one directory of the listing in."""
+    def add(self, directory: str, names: Collection[str], changed: float) -> None:
+        """Takes one directory of the listing in; `changed`: when the last of its files was, in seconds since 1970."""
         if not names:
             return
         key = hash(directory)
@@ -36,6 +37,7 @@ class FileIndex:
         self._keys[part].append(key)
         self._held[part][_COUNT].append(len(names))
         self._held[part][_SUM].append(_sum(names))
+        self._changed[part].append(changed)
         self.files += len(names)
 
     def seal(self) -> None:
@@ -45,7 +47,13 @@ class FileIndex:
             counts, sums = self._held[part]
             self._keys[part] = array("q", [keys[at] for at in order])
             self._held[part] = array("Q", [counts[at] for at in order]), array("q", [sums[at] for at in order])
+            self._changed[part] = array("d", [self._changed[part][at] for at in order])
             self._settled[part] = bytearray(len(keys))
+
+    def changed(self, directory: str) -> float:
+        """Gives when the last of a directory's files was changed, in seconds since 1970; 0 where none was listed."""
+        part, at = self._find(directory)
+        return self._changed[part][at] if at >= 0 else 0.0
 
     def settle(self, directory: str, names: Collection[str]) -> bool:
         """Takes what a run names in a directory; tells whether that is all that lies there, and no more.

@@ -16,7 +16,7 @@ from zenctx.operations.live_files import LiveFiles
 from zenctx.operations.progress import Progress
 from zenctx.store.access import Access
 from zenctx.store.base import EntryKind
-from zenctx.store.listing import list_directories, stat_names
+from zenctx.store.listing import Directory, list_directories, stat_names
 from zenctx.store.mentions import STORAGE, Mentioned, Mentions
 from zenctx.store.names import run_directory
 from zenctx.store.trash import Trash
@@ -59,15 +59,25 @@ class FileWatch:
         if self._is_there:
             progress.start(None, "files")
             progress.note("listing files")
-            root = self._live.store.root
-            for directory in list_directories(root):
-                self._index.add(directory.name, directory.values)
+            for directory in list_directories(self._live.store.root):
+                self._list_values(directory)
                 self._temporaries += sum(entry.kind is EntryKind.TEMPORARY for entry in directory.others)
                 self._unseen += sum(entry.kind is EntryKind.UNREADABLE for entry in directory.others)
-                found = stat_names(root, directory.name, directory.values) if directory.values else ()
-                self._bytes += sum(status.size for _, status in found if status is not None)
                 progress.advance(len(directory.values))
         self._index.seal()
+
+    def _list_values(self, directory: Directory) -> None:
+        latest = 0
+        if directory.values:
+            for _, status in stat_names(self._live.store.root, directory.name, directory.values):
+                if status is not None:
+                    self._bytes += status.size
+                    latest = max(latest, status.mtime_ns)
+        self._index.add(directory.name, directory.values, latest / _NANOSECONDS)
+
+    def changed(self, run_id: str) -> float:
+        """Gives when the last file of a run's directory was changed, in seconds since 1970; 0 where none is there."""
+        return self._index.changed(run_directory(run_id))
 
     def hear(self, text: bytes) -> bool:
         """Takes what the text of a context says; tells whether each file that it names is certain to be there.

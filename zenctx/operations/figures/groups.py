@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from zenctx.context.classes import RETRY_GRACE, ZOMBIE_AGE, RunClass, RunFacts, classify_run
 from zenctx.context.forms import Form
+from zenctx.database.run_groups import RunGroup
 from zenctx.database.scanning import Scanned
 from zenctx.operations.figures.model import Age
 
@@ -21,7 +22,8 @@ _LIMITS = (365 * DAY, 90 * DAY, ZOMBIE_AGE.total_seconds(), 7 * DAY, RETRY_GRACE
 _OLD = 2
 """The first buckets hold what is older than `ZOMBIE_AGE`, up to and with this one."""
 _NONE, _UNREADABLE = -1, -2
-_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC).timestamp(), datetime(9999, 12, 30, tzinfo=UTC).timestamp()
+BOUNDS = _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC).timestamp(), datetime(9999, 12, 30, tzinfo=UTC).timestamp()
+"""What is outside of them is no time that can be read."""
 _HOLDS_ALL = (RunClass.UNREADABLE, RunClass.PINNED, RunClass.EXECUTING)
 
 _Key = tuple[str | None, str, str, int, int, bool, bool]
@@ -76,6 +78,8 @@ class Groups:
         self._workflows: set[str] = set()
         self._groups: dict[_Key, Group] = {}
         self._late: dict[tuple[_Key, RunClass], Group] = {}
+        self.sign: datetime | None = None
+        """The last sign of life of runs that are grouped by the server: none, or just now where nobody can tell."""
 
     def of(self, row: Scanned, form: Form) -> Group:
         """Gives the group of a row."""
@@ -86,7 +90,7 @@ class Groups:
             retry = status != "SUCCESS" if self._retrying is None else run_id in self._retrying
             pinned = run_id in self._pinned
         known = workflow_id if workflow_id in self._workflows else self._take_in(workflow_id)
-        key = (known, status, form._value_, self._bucket(started), self._bucket(ended), retry, pinned)
+        key = (known, status, form._value_, self.bucket(started), self.bucket(ended), retry, pinned)
         found = self._groups.get(key)
         if found is None:
             found = self._groups[key] = self._new(row, key, None)
@@ -96,13 +100,36 @@ class Groups:
         """Gives the group of a row whose class depended on the last sign of life, once that is known."""
         if last_sign is None and group.silent is not None:
             return group.silent
-        key = (group.workflow_id, group.status, group.form._value_, self._bucket(row[3]), _NONE, False, False)
+        key = (group.workflow_id, group.status, group.form._value_, self.bucket(row[3]), _NONE, False, False)
         made = self._new(row, key, last_sign, may_wait=False)
         assert made.run_class is not None  # noqa: S101 - for the type checker
         found = self._late.setdefault((key, made.run_class), made)
         if last_sign is None:
             group.silent = found
         return found
+
+    def of_alike(self, alike: RunGroup) -> Group:
+        """Gives the group of runs that the server has grouped: nobody holds them, and no node was at work lately."""
+        times = self.example(alike.started), self.example(alike.ended)
+        row = ("", alike.workflow_id, alike.status, *times, None, None)
+        group = self.of(row, Form(alike.form))
+        return group if group.run_class is not None else self.late(row, group, self.sign)
+
+    @property
+    def limits(self) -> tuple[float, ...]:
+        """The moments that make a difference, the earliest first, in seconds since 1970."""
+        return tuple(self._cutoffs)
+
+    def example(self, bucket: int | None) -> float | None:
+        """Gives a moment behind so many of the limits; NaN for -1, None for None."""
+        if bucket is None or bucket < 0:
+            return None if bucket is None else float("nan")
+        return self._cutoffs[bucket - 1] + 1 if bucket else self._cutoffs[0] - 1
+
+    @property
+    def held(self) -> frozenset[str]:
+        """Runs of which more is known than their row says."""
+        return self._pinned | (self._retrying or frozenset())
 
     def __iter__(self) -> Iterator[Group]:
         return (group for group in (*self._groups.values(), *self._late.values()) if group.runs)
@@ -130,7 +157,7 @@ class Groups:
         run_class = None if waits else classify_run(facts, self.now).run_class
         return Group(workflow_id, status, Form(form), _age(started if ended == _NONE else ended), run_class)
 
-    def _bucket(self, moment: float | None) -> int:
+    def bucket(self, moment: float | None) -> int:
         """Gives what of a time makes a difference."""
         if moment is None:
             return _NONE

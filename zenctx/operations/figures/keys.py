@@ -26,24 +26,18 @@ class Layouts:
     """The layouts that were met lately."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], Layout] = {}
+        self.known: dict[tuple[str, ...], Layout] = {}
         self._bytes = 0
 
-    def of(self, keys: tuple[str, ...]) -> Layout:
-        """Gives the layout of some keys."""
-        found = self._known.get(keys)
-        if found is None:
-            found = Layout(keys, tuple(keys.index(key) for key in SECRET_KEYS if key in keys))
-            self._remember(found)
-        return found
-
-    def _remember(self, layout: Layout) -> None:
-        length = sum(map(len, layout.keys))
-        if len(self._known) >= _MOST_LAYOUTS or self._bytes + length > _MOST_BYTES:
-            self._known.clear()
+    def learn(self, keys: tuple[str, ...]) -> Layout:
+        """Gives the layout of some keys that are not known."""
+        length = sum(map(len, keys))
+        if len(self.known) >= _MOST_LAYOUTS or self._bytes + length > _MOST_BYTES:
+            self.known.clear()
             self._bytes = 0
-        self._known[layout.keys] = layout
+        layout = self.known[keys] = Layout(keys, tuple(keys.index(key) for key in SECRET_KEYS if key in keys))
         self._bytes += length
+        return layout
 
 
 class DeadKeyCounts:
@@ -72,15 +66,19 @@ class DeadKeyCounts:
     def count(self, workflow_id: str, layout: Layout, sizes: Sequence[int]) -> None:
         """Counts the dead keys of one run, whose layout was judged; `sizes` are those of its entries."""
         for at in layout.dead[workflow_id]:
-            self._bytes += sizes[at]
-            held = self._held.get((workflow_id, layout.keys[at]))
-            if held is None:
-                if len(self._held) >= _MOST_DEAD:
-                    self._more += 1
-                    continue
-                held = self._held[workflow_id, layout.keys[at]] = [0, 0]
-            held[0] += 1
-            held[1] += sizes[at]
+            self.add(workflow_id, layout.keys[at], 1, sizes[at])
+
+    def add(self, workflow_id: str, key: str, runs: int, bytes_: int) -> None:
+        """Counts a dead key of a workflow: in how many runs it stands, and the bytes of its values there."""
+        self._bytes += bytes_
+        held = self._held.get((workflow_id, key))
+        if held is None:
+            if len(self._held) >= _MOST_DEAD:
+                self._more += 1
+                return
+            held = self._held[workflow_id, key] = [0, 0]
+        held[0] += runs
+        held[1] += bytes_
 
     def figures(self, top: int) -> DeadKeys:
         """Gives the keys that hold most, and the sums."""

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import msgspec
-
 from zenctx.context.classes import RunClass
 from zenctx.context.forms import Form
 from zenctx.context.secrets import is_blank
 from zenctx.context.shapes import Shape, StorageKind
+from zenctx.database.run_groups import RunGroup
 from zenctx.database.scanning import Scanned
 from zenctx.operations.figures.groups import Group
 from zenctx.operations.figures.keys import DeadKeyCounts, Layout, Layouts
@@ -49,40 +48,38 @@ class Tally:
         self.large_runs: Largest[LargeRun] = Largest(self.wanted.top)
         self.large_entries: Largest[LargeEntry] = Largest(self.wanted.top)
 
-    def plain(self, row: Scanned, text: bytes, values: dict[str, msgspec.Raw]) -> Measured:
-        """Measures a row of plain values."""
-        layout = self._layouts.of(tuple(values))
-        length, secrets = len(text), _NO_SECRETS
+    def measure(self, row: Scanned, shape: Shape, dangling: int) -> Measured:
+        """Measures a row whose context has this shape."""
+        layout = self._layouts.known.get(shape.keys) or self._layouts.learn(shape.keys)
+        secrets = _NO_SECRETS
         if layout.secrets:
-            secrets = tuple([key for at in layout.secrets if not is_blank(bytes(values[key := layout.keys[at]]))])
+            secrets = tuple([layout.keys[at] for at in layout.secrets if not is_blank(bytes(shape.values[at]))])
+        length, sizes = len(row[6] or b""), [*map(len, shape.values)]
+        if shape.kind is None:
+            return self._of_kinds(row, shape, layout, secrets, sizes, dangling)
         if not self.wanted.entries:
             return length, 0, 0, secrets, (), 0, 0, 0
-        sizes = [*map(len, values.values())]
         if self.wanted.dead_keys:
             self._count_dead(row[1], layout, sizes)
-        if length > self.large_runs.floor or max(sizes) > self.large_entries.floor:
-            self._look_at(row, Form.LEGACY, layout, sizes, length, StorageKind.PLAIN)
+        if length > self.large_runs.floor or max(sizes, default=0) > self.large_entries.floor:
+            self._look_at(row, shape.form, layout, sizes, length, shape.kind)
         return length, len(sizes), sum(sizes), secrets, (), 0, 0, 0
 
-    def shaped(self, row: Scanned, shape: Shape, dangling: int) -> Measured:
-        """Measures a row of any shape."""
-        layout = self._layouts.of(shape.keys)
-        secrets = tuple([layout.keys[at] for at in layout.secrets if not is_blank(bytes(shape.values[at]))])
-        length, sizes = len(row[6] or b""), [*map(len, shape.values)]
-        entries, inline, file_bytes = len(sizes), sum(sizes), 0
+    def _of_kinds(
+        self, row: Scanned, shape: Shape, layout: Layout, secrets: tuple[str, ...], sizes: list[int], dangling: int
+    ) -> Measured:
+        """Measures a row whose entries are not all stored alike."""
         kinds = _kinds(shape, sizes) if self.wanted.entries else []
+        length, file_bytes = len(row[6] or b""), 0
         for file in shape.files:
             sizes[file.entry] += file.size
             file_bytes += file.size
-        self._count_dead(row[1], layout, sizes)
-        self._look_at(row, shape.form, layout, sizes, length + file_bytes, shape.kind or shape.kinds)
-        if kinds or not self.wanted.entries:
-            entries = inline = 0
-        return length, entries, inline, secrets, kinds, len(shape.files), file_bytes, dangling
+        if self.wanted.dead_keys:
+            self._count_dead(row[1], layout, sizes)
+        self._look_at(row, shape.form, layout, sizes, length + file_bytes, shape.kinds)
+        return length, 0, 0, secrets, kinds, len(shape.files), file_bytes, dangling
 
     def _count_dead(self, workflow_id: str, layout: Layout, sizes: Sequence[int]) -> None:
-        if not self.wanted.dead_keys:
-            return
         places = layout.dead.get(workflow_id)
         if places is None:
             places = self.dead.judge(workflow_id, layout)
@@ -129,6 +126,22 @@ class Tally:
                 self.dangling_parked += dangling
             if self.wanted.forecast_days and group.run_class is not None:
                 self.releases.add(row, group.run_class, files, file_bytes)
+
+    def add_group(self, alike: RunGroup, group: Group) -> None:
+        """Adds up runs of plain values that are alike, their group being known."""
+        group.runs += alike.runs
+        group.context_bytes += alike.bytes
+        if alike.layout is not None:
+            group.entries += alike.runs * len(alike.layout.keys)
+            group.inline_bytes += alike.bytes - alike.runs * alike.layout.around
+        if alike.secrets and group.is_finished:
+            group.secrets[alike.secrets] = group.secrets.get(alike.secrets, 0) + alike.runs
+
+    def dead_keys(self, workflow_id: str, keys: tuple[str, ...]) -> Iterator[str]:
+        """Yields those of some keys that are dead in a workflow, of which must be known what it consumes."""
+        layout = self._layouts.known.get(keys) or self._layouts.learn(keys)
+        for at in self.dead.judge(workflow_id, layout):
+            yield keys[at]
 
     def _add_kinds(self, group: Group, kinds: Sequence[tuple[StorageKind, list[int]]]) -> None:
         for kind, counts in kinds:
@@ -180,9 +193,7 @@ def secret_counts(groups: Iterable[Group]) -> tuple[int, dict[str, int]]:
 
 
 def _kinds(shape: Shape, sizes: Sequence[int]) -> list[tuple[StorageKind, list[int]]]:
-    """Sums by kind, where the entries are not all stored alike."""
-    if shape.kind is not None:
-        return []
+    """Sums by kind."""
     sums: dict[StorageKind, list[int]] = {}
     for kind, size in zip(shape.kinds, sizes, strict=True):
         counts = sums.setdefault(kind, [0, 0, 0, 0])

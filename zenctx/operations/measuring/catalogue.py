@@ -20,7 +20,11 @@ REFERENCED_FILES = Metric(
 REFERENCED_FILE_BYTES = Metric(
     "zenctx_referenced_file_bytes", GAUGE, "Size of those files as the descriptors say, by class.", ("class",)
 )
-SECRET_RUNS = Metric("zenctx_plaintext_secret_runs", GAUGE, "Finished runs whose context holds secrets as plain text.")
+SECRET_RUNS = Metric(
+    "zenctx_plaintext_secret_runs",
+    GAUGE,
+    "Finished runs whose context holds secrets as plain text, by its reserved keys; audit looks everywhere.",
+)
 QUARANTINED = Metric("zenctx_quarantined_rows", GAUGE, "Rows that could not be converted.")
 
 FILES = Metric("zenctx_files", GAUGE, "Files of values in the persistent directory.")
@@ -65,7 +69,12 @@ TABLES = Metric("zenctx_tables_current", GAUGE, "1 if zenctx's own tables are th
 OPERATIONS = Metric(
     "zenctx_operations_total", COUNTER, "Commands in the journal that have ended, by outcome.", ("command", "outcome")
 )
-UNFINISHED = Metric("zenctx_operations_unfinished", GAUGE, "Commands in the journal that run, or have died.", _COMMAND)
+UNFINISHED = Metric(
+    "zenctx_operations_unfinished",
+    GAUGE,
+    "Commands in the journal that run, or have died and were not run to their end since.",
+    _COMMAND,
+)
 LAST_START = Metric(
     "zenctx_operation_last_start_timestamp_seconds", GAUGE, "When the command last began, by the journal.", _COMMAND
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from zenctx.context.counters import Stage
 from zenctx.context.direction import Direction
-from zenctx.database.journal import VERIFY, Alike
+from zenctx.database.journal import VERIFY, WENT_ON, Alike
 from zenctx.operations.measuring import catalogue
 from zenctx.operations.measuring.model import Sample
 
@@ -37,6 +37,12 @@ _OF_ONE_VALUE = ("damaged_file", "invalid_descriptor", "invalid_context", "locat
 _OF_SNAPSHOT = ("missing", "altered", "refused", "unreadable")
 _OF_VERIFY = ("damaged", "released", "refused", "shared", "invalid")
 _SEVERITIES = ("error", "warning", "notice")
+_EXPECTED = (
+    *((Stage.CREATION.value, reason) for reason in ("quarantined", "invalid", "database", OTHER)),
+    *((Stage.RESTORATION.value, reason) for reason in dict.fromkeys([*REASONS.values(), OTHER])),
+    (Stage.RELEASE.value, OTHER),
+)
+"""Failures that are told as 0 where there were none: a counter that begins with the first one hides it."""
 
 
 @dataclass(slots=True)
@@ -57,6 +63,8 @@ class _Command:
             self.unfinished += ended.number
             return
         self.outcomes[ended.outcome] += ended.number
+        if ended.exit_code in WENT_ON:
+            self.unfinished = 0
         self.exit_code = ended.exit_code
         if ended.started_at is not None and ended.finished_at is not None:
             self.seconds = max((ended.finished_at - ended.started_at).total_seconds(), 0.0)
@@ -121,8 +129,8 @@ def samples_of(journal: Iterable[Alike]) -> Iterator[Sample]:
         verified.add(ended)
     for command, known in commands.items():
         yield from known.samples(command)
-    for (stage, reason), count in failures.items():
-        yield catalogue.VALUE_FAILURES.sample(count, stage=stage, reason=reason)
+    for stage, reason in dict.fromkeys([*_EXPECTED, *failures]):
+        yield catalogue.VALUE_FAILURES.sample(failures[stage, reason], stage=stage, reason=reason)
     yield from verified.samples()
 
 

@@ -1,7 +1,7 @@
 """A metric and its samples, with names and labels as Prometheus has them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 Labels = tuple[tuple[str, str], ...]
 """Names and values of labels, in the order of the names."""
@@ -35,6 +35,17 @@ class Sample:
     metric: Metric
     value: float
     labels: Labels = ()
+
+
+DATABASE = "database"
+"""The label that says of which database a sample is, where that is set."""
+
+
+def of_database(samples: Iterable[Sample], database: str | None) -> tuple[Sample, ...]:
+    """Gives the samples with the label that names their database; as they are without a name."""
+    if database is None:
+        return tuple(samples)
+    return tuple(replace(each, labels=labels_of({**dict(each.labels), DATABASE: database})) for each in samples)
 
 
 def labels_of(labels: Mapping[str, str]) -> Labels:

@@ -1,7 +1,9 @@
 """Several workers on one host: this process, and others that are started, told what to do, heard, and ended with us."""
 
 import signal
-from collections.abc import Callable, Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -11,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from zenctx.config import Settings
+from zenctx.database.engine import Database
 from zenctx.database.errors import TransientDatabaseError
 from zenctx.database.parts import State
 from zenctx.errors import ZenctxError
@@ -66,7 +69,7 @@ class Crew:
         self._counted, self._progress = Tally(), progress
         for each in self._workers:
             each.is_busy = True
-            self._tell(each, (shares.state, is_first))
+            _tell(each, (shares.state, is_first))
         shares.while_waiting = self._listen
         mine = self._solo.sweep(shares, _Listening(progress, self._listen), is_first=is_first)
         while any(each.is_busy for each in self._workers):
@@ -76,25 +79,6 @@ class Crew:
         self._counted.add_all(mine)
         self.total.add(self._counted)
         return self._counted
-
-    def end(self, reason: Stop = _INTERRUPTED) -> None:
-        """Has all workers end after the batches that they are at; those that do not are ended."""
-        for each in self._workers:
-            self._tell(each, reason)
-            self._tell(each, None)
-        for each in self._workers:
-            # Nobody waits for a listener that is gone.
-            while each.process.is_alive() and each.pipe.poll(_PATIENCE_SECONDS):
-                try:
-                    each.pipe.recv()
-                except (EOFError, OSError):
-                    break
-            each.process.join(_PATIENCE_SECONDS)
-            if each.process.is_alive():
-                each.process.terminate()
-                each.process.join()
-            each.pipe.close()
-        self._workers.clear()
 
     def _listen(self, seconds: float = 0) -> None:
         """Hears what the workers have to say; and tells them where this process had to stop."""
@@ -147,11 +131,7 @@ class Crew:
 
     def _tell_all(self, stop: Stop) -> None:
         for each in self._workers:
-            self._tell(each, stop)
-
-    def _tell(self, each: _Worker, what: object) -> None:
-        with suppress(BrokenPipeError, OSError):
-            each.pipe.send(what)
+            _tell(each, stop)
 
 
 def shared_by_workers(plan: MigrationPlan) -> MigrationPlan:
@@ -188,31 +168,77 @@ class _Listening(Progress):
 
 
 @contextmanager
-def crew(settings: Settings, plan: MigrationPlan, state: State, solo: Solo, on_item: OnItem) -> Iterator[Crew]:
-    """Starts the workers of a plan beside this process; at the end of the block they are gone, whatever happened in it.
+def recruited(count: int, database: Database) -> Iterator[list[_Worker]]:
+    """Starts so many processes, which wait for a job; at the end of the block they are gone, whatever happened in it.
 
-    This process is one of those that the plan asks for: it is at work while the others start.
+    They are forked where nothing is open or under way in this process yet: in a hundredth of the time that a new
+    process takes to import what it needs. Neither connections nor threads survive that; where there is any, and
+    elsewhere than on Linux, processes are started anew.
+    """
+    can_fork = sys.platform == "linux" and threading.active_count() == 1 and not database.is_open
+    workers: list[_Worker] = []
+    try:
+        with _without_interruption():
+            for _ in range(count):
+                workers.append(_start("fork" if can_fork else "spawn", [each.pipe for each in workers]))
+        yield workers
+    finally:
+        dismiss(workers)
+
+
+def crew(
+    workers: list[_Worker], settings: Settings, plan: MigrationPlan, state: State, solo: Solo, on_item: OnItem
+) -> Crew:
+    """Gives the job to workers that were recruited for it.
+
+    This process is one of those that the plan asks for: it is at work while the others make ready.
     """
     # A mapping that cannot be changed cannot be sent, either.
     job = worker.Job(replace(settings, origins=dict(settings.origins)), plan, state)
-    with _without_interruption():
-        workers = [_start(job) for _ in range(plan.request.workers - 1)]
-    made = Crew(solo, workers, on_item)
-    try:
-        yield made
-    finally:
-        with _without_interruption():
-            made.end()
+    for each in workers:
+        _tell(each, job)
+    return Crew(solo, workers, on_item)
 
 
-def _start(job: worker.Job) -> _Worker:
-    # Spawned, for connections and threads do not survive a fork.
-    context = get_context("spawn")
+def _start(method: str, others: Sequence[Pipe]) -> _Worker:
+    context: Any = get_context(method)
     ours, theirs = context.Pipe()
-    process = context.Process(target=worker.main, args=(theirs, job), name="zenctx-worker", daemon=True)
+    # A forked process has our ends of the pipes, too: as long as it had, nobody would hear that we are gone.
+    inherited = (ours, *others) if method == "fork" else ()
+    process = context.Process(target=worker.main, args=(theirs, inherited), name="zenctx-worker", daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours)
+
+
+def dismiss(workers: list[_Worker]) -> None:
+    """Has all end after the batches that they are at; those that do not are ended. Afterwards there are none."""
+    with _without_interruption():
+        _end(workers)
+
+
+def _end(workers: list[_Worker]) -> None:
+    for each in workers:
+        _tell(each, _INTERRUPTED)
+        _tell(each, None)
+    for each in workers:
+        # Nobody waits for a listener that is gone.
+        while each.process.is_alive() and each.pipe.poll(_PATIENCE_SECONDS):
+            try:
+                each.pipe.recv()
+            except (EOFError, OSError):
+                break
+        each.process.join(_PATIENCE_SECONDS)
+        if each.process.is_alive():
+            each.process.terminate()
+            each.process.join()
+        each.pipe.close()
+    workers.clear()
+
+
+def _tell(each: _Worker, what: object) -> None:
+    with suppress(BrokenPipeError, OSError):
+        each.pipe.send(what)
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def _by_content(row: RunRow, plan: MigrationPlan, around: Circumstances, locator
         return _to_legacy(row, detect(row.text, locator_ok), plan, around)
     if plan.request.assume is None:
         if ready := wrap_quickly(row.text, plan.rules):
-            return Decision(row, Form.LEGACY, Action.CONVERT, ready=ready)
+            return Decision(row, Form.LEGACY, Action.CONVERT, None, ready)
         if count_evident_descriptors(row.text):
             return Decision(row, Form.DESCRIPTORS, Action.NOTHING)
     return _to_descriptors(row, detect(row.text, locator_ok), plan, around)

@@ -22,7 +22,8 @@ MAX_SWEEPS = 5
 """An engine that saves a run which it loaded before the conversion puts the old form back: another sweep finds it."""
 
 PART_ROWS, MAX_PARTS = 25_000, 256
-_PARTS_A_WORKER = 4
+_PARTS_A_WORKER = 8
+"""At the end one may wait for another to end its part: so these are short, but much longer than a claim takes."""
 _SMALL = 1_000
 """Fewer rows than these are not shared."""
 _LOOK_SECONDS = 0.2
@@ -41,7 +42,7 @@ class Shares(Protocol):
         ...
 
     def finish(self, part: Part, tally: Tally, *, whole: bool) -> None:
-        """Takes what was counted in a part; not `whole`: somebody else, or a later run, has to do it again."""
+        """Takes what was counted, and written, in a part; not `whole`: somebody else, or a later run, does it again."""
         ...
 
     def found(self) -> Tally:
@@ -112,7 +113,7 @@ class Shared:
         if whole:
             self._done.add(part.number)
             counts = tally.to_json()
-            self._patiently(lambda it: parts.finish(it, state, part.number, self._operation_id, counts))
+            self._patiently(lambda it: parts.finish(it, state, part, self._operation_id, counts))
         self._patiently(lambda connection: parts.release(connection, state, part.number))
 
     def found(self) -> Tally:

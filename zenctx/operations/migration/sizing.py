@@ -5,6 +5,8 @@ from zenctx.database.rows import BatchLimits
 FIRST_ROWS, MAX_ROWS = 200, 5000
 MAX_BYTES, MIN_BYTES = 1024 * 1024, 64 * 1024
 TARGET_SECONDS = 0.25
+MAX_BYTES_IN_A_FILE = 2 * MAX_BYTES
+"""Where each commit waits for a file to be on disk, twice: half as many of them are worth ten megabytes of memory."""
 
 _MORE_ROWS, _MORE_BYTES = 100, 256 * 1024
 _TOLERATED = 1.5
@@ -18,11 +20,14 @@ class BatchSizer:
     replaced in one step, and an update that is lost only delays the next.
     """
 
-    def __init__(self, fixed_rows: int | None = None, most_rows: int | None = None) -> None:
+    def __init__(
+        self, fixed_rows: int | None = None, most_rows: int | None = None, most_bytes: int = MAX_BYTES
+    ) -> None:
         self._fixed = fixed_rows is not None
         self._most = min(most_rows or MAX_ROWS, MAX_ROWS)
         self._rows = min(fixed_rows or FIRST_ROWS, self._most)
-        self._bytes = MAX_BYTES
+        self._most_bytes = most_bytes
+        self._bytes = most_bytes
         self._doubling = True
 
     @property
@@ -63,4 +68,4 @@ class BatchSizer:
             self._rows = min(self._rows + more, self._most)
         else:
             # A batch that its bytes kept small says nothing about more rows: asking for them would only be in vain.
-            self._bytes = min(self._bytes + _MORE_BYTES, MAX_BYTES)
+            self._bytes = min(self._bytes + _MORE_BYTES, self._most_bytes)

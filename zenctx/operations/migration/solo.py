@@ -47,8 +47,10 @@ class Solo:
         while not self._is_used_up and (part := shares.claim(self._tools.brakes)):
             limit = plan.request.limit
             left = None if limit is None else limit - self.total.converted
+            self._writers.learn(part.written)
             tally = sweeper.sweep(progress, name_left=is_first, limit=left, span=part.span)
-            shares.finish(part, tally, whole=sweeper.is_whole)
+            done = part._replace(written=self._writers.written_in(part.span))
+            shares.finish(done, tally, whole=sweeper.is_whole)
             self.total.add(tally)
             counted.add_all(tally)
         return counted

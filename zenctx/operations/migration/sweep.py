@@ -14,7 +14,7 @@ from zenctx.context.forms import LocatorCheck
 from zenctx.database import conversions, quarantine, runs
 from zenctx.database.checks import has_zenctx_tables
 from zenctx.database.engine import Database
-from zenctx.database.engine_state import database_time, pending_retries
+from zenctx.database.engine_state import database_time, pending_retries, scheduled_retries
 from zenctx.database.errors import LostConnectionError, TransientDatabaseError
 from zenctx.database.rows import BatchLimits, Position, RunRow, Span, UnknownRows
 from zenctx.database.sessions import Session
@@ -24,7 +24,7 @@ from zenctx.operations.migration.decide import Action, Circumstances, Decision, 
 from zenctx.operations.migration.patience import Patience
 from zenctx.operations.migration.report import MigrationItem, Tally
 from zenctx.operations.migration.request import MigrationPlan
-from zenctx.operations.migration.sizing import BatchSizer
+from zenctx.operations.migration.sizing import MAX_BYTES, MAX_BYTES_IN_A_FILE, BatchSizer
 from zenctx.operations.migration.write import Executor
 from zenctx.operations.pipeline import pipeline
 from zenctx.operations.progress import Progress
@@ -96,7 +96,8 @@ class Sweeper:
         self._executor = executor
         self._on_item = on_item
         rate = plan.request.terms.max_rate
-        self._sizer = BatchSizer(plan.request.batch_rows, None if rate is None else max(int(rate), 1))
+        most_bytes = MAX_BYTES if runs.works_in_parallel(tools.database) else MAX_BYTES_IN_A_FILE
+        self._sizer = BatchSizer(plan.request.batch_rows, None if rate is None else max(int(rate), 1), most_bytes)
         self._directions = self._direction_lookup()
         self.is_whole = True
         """Whether the last sweep went over all rows of its part."""
@@ -212,7 +213,7 @@ class Sweeper:
             now=database_time(looker),
             quarantined=self._quarantined(ids),
             converted=self._directions(ids),
-            retries=pending_retries(looker, failed),
+            retries=pending_retries(looker, failed) | scheduled_retries(looker, failed),
         )
         looker.rollback()
         return circumstances

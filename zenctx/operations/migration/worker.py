@@ -6,6 +6,7 @@ It ends after whole batches when it is told to, and when nobody is at the other 
 import pickle
 import signal
 import traceback
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
@@ -40,12 +41,17 @@ class Job:
     state: State
 
 
-def main(pipe: Pipe, job: Job) -> None:
-    """Works until it is told to end."""
+def main(pipe: Pipe, inherited: Sequence[Pipe] = ()) -> None:
+    """Takes a job from the pipe, and works until it is told to end. `inherited`: other ends, which are not its own."""
     # Ctrl-C reaches every process of the terminal; the one at the other end says what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for each in inherited:
+        each.close()
     try:
-        _work(pipe, job)
+        job = pipe.recv()
+        if isinstance(job, Job):
+            _work(pipe, job)
     except ZenctxError as error:
         _say(pipe, ("error", _sendable(error)))
     except (BrokenPipeError, EOFError):

@@ -11,7 +11,7 @@ Nothing is ever deleted here.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from random import uniform
@@ -26,7 +26,7 @@ from zenctx.database import conversions, quarantine, runs
 from zenctx.database.engine import Connection, Database, write_transaction
 from zenctx.database.errors import LostConnectionError, TransientDatabaseError
 from zenctx.database.quarantine import Quarantined, fingerprint
-from zenctx.database.rows import ContextChange, Rejection, Written
+from zenctx.database.rows import ContextChange, Rejection, Span, Written
 from zenctx.database.sessions import Session
 from zenctx.errors import DataError, LocatorRefusedError
 from zenctx.operations.live_files import LiveFiles, bind_store
@@ -100,6 +100,15 @@ class Writers:
         finally:
             self._free.put(writer)
             self._add(done, tally)
+
+    def learn(self, written: Iterable[tuple[str, str]]) -> None:
+        """Takes the versions of rows that others have written, for the same migration."""
+        if self.known is not None:
+            self.known.versions.add_pairs(written)
+
+    def written_in(self, span: Span) -> tuple[tuple[str, str], ...]:
+        """Gives the versions of what was written in a part, as far as they are known."""
+        return () if self.known is None else tuple(self.known.versions.pairs(span))
 
     def sweep_begins(self) -> None:
         """Takes note of what was converted before."""
@@ -287,11 +296,12 @@ class _Writer:
 
 
 class Rehearsal:
-    """Counts what a writer would do, and names every row that it would convert."""
+    """Counts what a writer would do, and names every row that it would convert, unless told not to."""
 
     known: Known | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, *, names_converted: bool = True) -> None:
+        self._names_converted = names_converted
         self.converted = 0
         self.items: deque[MigrationItem] = deque()
 
@@ -310,19 +320,16 @@ class Rehearsal:
                 tally.converted += 1
                 tally.files += len(large)
                 tally.file_bytes += size
-                self.items.append(_item(decision, Action.CONVERT, None, len(large), size))
+                if self._names_converted:
+                    self.items.append(_item(decision, Action.CONVERT, None, len(large), size))
             elif decision.action is Action.QUARANTINE:
                 tally.newly_quarantined += 1
         return True
 
 
 def _is_legacy_again(decision: Decision) -> bool:
-    """Whether a row would be found in legacy form again, if it was converted before."""
-    return (
-        decision.action is Action.CONVERT
-        and decision.form is Form.LEGACY
-        and conversions.is_run_id(decision.row.run_id)
-    )
+    """Whether a row would be found in legacy form again, if it was converted before; what is converted has a UUID."""
+    return decision.action is Action.CONVERT and decision.form is Form.LEGACY
 
 
 def _form_before(plan: MigrationPlan) -> Form:

@@ -31,6 +31,8 @@ class AuditItem:
 class AuditSummary:
     """Runs searched; those with secrets, of which `finished` are over; places by kind; runs not searched to the end.
 
+    `names`: whether what stands under a name that `redact-keys` matches was looked for, too.
+
     Outside of the database: `snapshots` of the repository and `trash_files`, which may hold secrets, too; None where
     that cannot be seen. `unsearched`: a table that this role may not read.
     """
@@ -44,6 +46,7 @@ class AuditSummary:
     snapshots: int | None
     trash_files: int | None
     unsearched: str | None
+    names: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from zenctx.operations.scrubbing.outside import Outside
 from zenctx.operations.scrubbing.report import AuditReport, AuditSummary, ScrubReport, ScrubSummary
 
 DONE, PARTIAL, PROBLEMS = 0, 3, 4
+_NAMES = "'zenctx audit --names' looks for what stands under names such as password, too"
 
 
 def audited(summary: AuditSummary) -> AuditReport:
@@ -23,14 +24,16 @@ def audited(summary: AuditSummary) -> AuditReport:
     if summary.with_secrets:
         return AuditReport(PROBLEMS, summary, message, _what_to_do(summary))
     is_partial = summary.unreadable or summary.unsearched
-    return AuditReport(PARTIAL if is_partial else DONE, summary, message, None)
+    step = None if summary.names or not summary.searched else _NAMES
+    return AuditReport(PARTIAL if is_partial else DONE, summary, message, step)
 
 
 def _found(summary: AuditSummary) -> str:
     if not summary.searched:
         return "There was no run to search"
     if not summary.with_secrets:
-        return f"No secrets in plain text in {_runs(summary.searched)}"
+        kinds = [kind for kind in FindKind if summary.names or kind is not FindKind.NAME]
+        return f"No secrets in plain text in {_runs(summary.searched)}, by {', '.join(kinds[:-1])} or {kinds[-1]}"
     places = _places(summary.by_kind)
     more = ", and there may be more: the limit was reached" if summary.more else ""
     has = "holds" if summary.with_secrets == 1 else "hold"

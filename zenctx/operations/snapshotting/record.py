@@ -8,7 +8,7 @@ from typing import Self
 from zenctx.database import journal, locks
 from zenctx.database.checks import has_zenctx_tables
 from zenctx.database.engine import SQLITE, Connection, Database
-from zenctx.database.locks import Lock
+from zenctx.database.locks import Lock, LocksDoNotHoldError
 from zenctx.errors import DatabaseError, LockedError, ZenctxError
 from zenctx.operations.repository import bind_repository
 from zenctx.operations.snapshotting.request import SnapshotRequest
@@ -57,13 +57,16 @@ class Record:
 
 @contextmanager
 def content_lock(database: Database, connection: Connection) -> Iterator[None]:
-    """Holds the lock that keeps gc from removing files meanwhile; goes without it where its file cannot be made.
+    """Holds the lock that keeps gc from removing files meanwhile; goes without it where that cannot be had.
 
-    Then a file that is removed is named as missing. Raises LockedError while a gc is at work.
+    That is where its file cannot be made, and behind a pooler that would let it go; on a read replica it keeps nobody
+    from anything. Then a file that is removed is named as missing. Raises LockedError while a gc is at work.
     """
     with ExitStack() as stack:
         try:
             stack.enter_context(locks.held(database, connection, Lock.CONTENT, exclusive=False))
+        except LocksDoNotHoldError:
+            pass
         except DatabaseError as error:
             if isinstance(error, LockedError) or database.dialect != SQLITE:
                 raise

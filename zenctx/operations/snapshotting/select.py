@@ -29,13 +29,17 @@ _CLASSES = tuple(RunClass)
 
 @dataclass(frozen=True, slots=True)
 class ReadRows:
-    """The rows as of one moment, `read_at` by the database's clock; `zombies` were left out. `count` are taken."""
+    """The rows as of one moment, `read_at` by the database's clock; `zombies` were left out. `count` are taken.
+
+    `applied_at`: up to when a read replica had applied its primary's changes.
+    """
 
     spool: Spool
     classes: bytes
     count: int
     zombies: int
     read_at: datetime
+    applied_at: datetime | None
     database_identity: str | None
     wants_all: bool
 
@@ -72,6 +76,7 @@ def read_rows(database: Database, request: SnapshotRequest, spool: Spool, progre
         sum(taken) if request.resumable else len(classes),
         work.zombies if request.resumable else 0,
         read_at,
+        reading.applied_at,
         identity,
         wants_all=not request.resumable,
     )

@@ -24,6 +24,7 @@ class Told:
     snapshot_id: str | None = None
     short_id: str | None = None
     created_at: datetime | None = None
+    is_of_replica: bool = False
 
 
 def summarise(tally: Tally, told: Told) -> SnapshotSummary:
@@ -56,12 +57,14 @@ def taken(tally: Tally, told: Told) -> SnapshotReport:
     """Gives the report of a snapshot that was taken."""
     message = f"Took snapshot {told.short_id} of {_extent(tally)}{_how(tally, '')}{_incomplete(tally)}"
     step = f"'zenctx restore {told.short_id} --dry-run' shows what it would put back"
-    return _report(tally, told, _with_zombies(tally, message + _repaired(tally)), step, dry_run=False)
+    message += _repaired(tally) + _of_replica(told)
+    return _report(tally, told, _with_zombies(tally, message), step, dry_run=False)
 
 
 def rehearsed(tally: Tally, told: Told) -> SnapshotReport:
     """Gives the report of a dry run."""
     message = f"Would take {_extent(tally)}{_how(tally, 'to be ')}{_incomplete(tally)}; nothing was written"
+    message += _of_replica(told)
     return _report(tally, told, _with_zombies(tally, message), "run it without --dry-run to take it", dry_run=True)
 
 
@@ -104,6 +107,12 @@ def _repaired(tally: Tally) -> str:
     what = f"{_counted(tally.repaired, 'object')} of the repository"
     was = "was damaged, and has" if tally.repaired == 1 else "were damaged, and have"
     return f"\n{what} {was} been written anew; see to the device: 'zenctx verify' reads all of it"
+
+
+def _of_replica(told: Told) -> str:
+    if not told.is_of_replica:
+        return ""
+    return "\nIt is of a read replica: what the primary had changed, and the replica had not applied yet, is not in it"
 
 
 def _with_zombies(tally: Tally, message: str) -> str:

@@ -44,8 +44,9 @@ TITLES = {
 class StatItem:
     """One line of a section. What does not apply is None.
 
-    `bytes` are in the database, `file_bytes` in files. `share` is the part that this line has of the largest of its
-    section (0 to 1). Of growth all counts are differences, and may be negative.
+    `bytes` are in the database, `file_bytes` in files; of a dead key `bytes` are what it holds in both. `share` is the
+    part that this line has of the largest of its section (0 to 1). Of growth all counts are differences, and may be
+    negative.
     """
 
     section: str

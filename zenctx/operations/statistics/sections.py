@@ -10,6 +10,7 @@ from zenctx.operations.figures.model import Age, Figures, RunCount
 from zenctx.operations.statistics.report import Section, StatItem
 
 OTHERS = "all others"
+UNREADABLE = "(unreadable context)"
 
 
 @dataclass(slots=True)
@@ -141,13 +142,13 @@ def _largest_runs(figures: Figures) -> Iterator[StatItem]:
 
 def _largest_entries(figures: Figures) -> Iterator[StatItem]:
     for entry in figures.largest_entries:
-        is_file = entry.kind == StorageKind.FILE
+        is_file, is_whole = entry.kind == StorageKind.FILE, entry.kind == StorageKind.UNREADABLE
         yield StatItem(
             Section.KEY,
-            entry.key,
+            UNREADABLE if is_whole else entry.key,
             run_id=entry.run_id,
             workflow_id=entry.workflow_id,
-            key=entry.key,
+            key=None if is_whole else entry.key,
             bytes=None if is_file else entry.bytes,
             file_bytes=entry.bytes if is_file else None,
         )

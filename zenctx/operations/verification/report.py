@@ -188,8 +188,8 @@ def report(
 
 
 def _rows(summary: VerifySummary) -> str:
-    counts = ", ".join((counted(summary.runs, "run"), f"{summary.entries:,} entries", counted(summary.files, "file")))
-    return f"{counts} ({summary.bytes:,} bytes)"
+    entries = f"{summary.entries:,} {'entry' if summary.entries == 1 else 'entries'}"
+    return f"{counted(summary.runs, 'run')}, {entries}, {counted(summary.files, 'file')} ({summary.bytes:,} bytes)"
 
 
 def _repository(summary: VerifySummary) -> str:
