@@ -21,10 +21,19 @@ _ENOUGH = 200
 """Of fewer runs in the sample nothing is concluded: the table is small, or its pages are."""
 _FEW = 0.1
 """Where more than this part of the runs would come by their ids, it is quicker to read all of them."""
+_HALF = 0.5
+"""Where more than this part is not plain, to look for what is costs the server more than it spares."""
 _MOST_LAYOUTS = 40
 _MOST_APART = 500
 _MOST_PIVOTS, _UNSURE = 8, 0.02
 """Pivots are added until the largest value of all but this part of the runs is known to be no candidate."""
+
+
+class Asked(NamedTuple):
+    """What to ask the server (None: read all runs); `has_plain`: whether it pays to look for plain contexts."""
+
+    question: Question | None
+    has_plain: bool = True
 
 
 def ask(
@@ -34,13 +43,13 @@ def ask(
     marks: Sequence[str] | None,
     groups: Groups,
     is_inside: IsInside,
-) -> Question | None:
-    """Gives the question to ask, in a transaction that has begun and that the caller ends; None: read all runs.
+) -> Asked:
+    """Gives the question to ask, in a transaction that has begun and that the caller ends.
 
     What the sample tells decides how long the answer takes, not what it is. `marks`: as those of a `FileWatch`.
     """
     if marks is None or len(groups.held) > _MOST_APART or not run_groups.can_group(connection):
-        return None
+        return Asked(None)
     found = _Sample(wanted)
     for row in run_groups.sample(connection, tables):
         text = row[6]
@@ -50,8 +59,8 @@ def ask(
     alive = _alive(connection, groups) if found.is_alike(layouts, pivots) else None
     if alive is None:
         connection.rollback()
-        return None
-    return Question(
+        return Asked(None, has_plain=found.others <= _HALF * found.count)
+    question = Question(
         limits=groups.limits,
         bounds=BOUNDS,
         marks=marks,
@@ -61,6 +70,7 @@ def ask(
         pivots=pivots,
         apart=_ids([*groups.held, *found.runs.all_(), *found.entries.all_(), *alive]),
     )
+    return Asked(question)
 
 
 def _alive(connection: Connection, groups: Groups) -> list[str] | None:

@@ -100,9 +100,10 @@ class _Pass:
         if self.progress is not SILENT:
             self.progress.start(runs.count(self.database, self.looker, Selection()), "runs")
             self.progress.note("reading runs")
-        question = ask(self.connection, self.tables, self.wanted, self.watch.marks, self.groups, self._is_inside)
+        asked = ask(self.connection, self.tables, self.wanted, self.watch.marks, self.groups, self._is_inside)
+        question = asked.question
         if question is None:
-            brief = None if self.wanted.entries else self.watch.marks
+            brief = self.watch.marks if asked.has_plain and not self.wanted.entries else None
             self._take_pieces(scanning.scan(self.connection, self.tables, brief=brief))
         else:
             self.progress.note("the server counts runs")
