@@ -270,6 +270,7 @@ def test_lines_of_progress_are_for_those_who_ask(console: Console) -> None:
     lines = [json.loads(line) for line in output.splitlines()]
     assert {line["type"] for line in lines} == {"progress", "summary"}
     assert (lines[0]["note"], lines[0]["unit"], lines[-1]["type"]) == ("converting", "rows", "summary")
+    assert (lines[0]["sweep"], lines[0]["workers"]) == (1, 1)
 
 
 def test_what_slows_a_migration_down_is_checked_before_anything_is_opened(console: Console) -> None:

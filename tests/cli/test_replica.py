@@ -182,7 +182,7 @@ class Meanwhile(Progress):
         if something is not None:
             something()
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **_facts: object) -> None:
         """Nothing to see."""
 
     def finish(self) -> None:

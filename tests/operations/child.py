@@ -43,7 +43,7 @@ class Dots(Progress):
         """One batch is on its way."""
         say(".")
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **_facts: object) -> None:
         """Nothing to say."""
 
     def finish(self) -> None:

@@ -180,7 +180,7 @@ class Interruption(Progress):
     def advance(self, n: int, bytes_: int = 0) -> None:
         """Nothing to do."""
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **_facts: object) -> None:
         """Acts between plan and execution."""
         if text == "restoring":
             self._act()

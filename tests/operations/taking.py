@@ -142,7 +142,7 @@ class BetweenRowsAndFiles(Progress):
     def advance(self, n: int, bytes_: int = 0) -> None:
         """Nothing to do."""
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **_facts: object) -> None:
         """Nothing to do."""
 
     def finish(self) -> None:

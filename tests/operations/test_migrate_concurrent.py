@@ -44,7 +44,7 @@ class Recorder(Progress):
         """Pass it on."""
         self.on_batch()
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **_facts: object) -> None:
         """Nothing to do."""
 
     def finish(self) -> None:

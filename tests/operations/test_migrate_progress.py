@@ -7,7 +7,7 @@ import pytest
 from tests.operations.test_migrate_concurrent import Recorder
 from tests.operations.world import World
 from zenctx.database import journal
-from zenctx.operations.migration import status
+from zenctx.operations.migration import status, sweep
 from zenctx.operations.migration.brakes import Terms
 from zenctx.operations.migration.status import StatusItem, show_status
 
@@ -37,6 +37,7 @@ def test_the_last_one_is_shown_when_none_is_running(world: World) -> None:
 def test_one_that_is_under_way_is_shown(postgres_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """How many rows of how many, in which sweep, at which rate, and why it waits."""
     monkeypatch.setattr(status, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(sweep, "_TELL_SECONDS", 0)
     postgres_world.rows.add_all(['{"a":1}'] * 20)
     seen: list[StatusItem] = []
 
@@ -50,6 +51,7 @@ def test_one_that_is_under_way_is_shown(postgres_world: World, monkeypatch: pyte
     assert outcome.report.exit_code == 0
     third = seen[2]
     assert (third.outcome, third.sweep, third.rows, third.total, third.workers) == (None, 1, 15, 20, 1)
+    assert (third.batch_rows, third.waits_for) == (5, None)
     assert third.rows_per_second
     (item,), _ = shown(postgres_world)
     assert (item.operation_id, item.outcome, item.converted) == (third.operation_id, "done", 20)

@@ -265,7 +265,7 @@ def test_progress_is_told(sqlite_world: World) -> None:
         def advance(self, n: int, bytes_: int = 0) -> None:
             told.append((n, bytes_))
 
-        def note(self, text: str) -> None:
+        def note(self, text: str, **_facts: object) -> None:
             pass
 
         def finish(self) -> None:

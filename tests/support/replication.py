@@ -138,7 +138,7 @@ class Notes(Progress):
     def advance(self, n: int, bytes_: int = 0) -> None:
         """Nothing to see."""
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **_facts: object) -> None:
         """Keep it."""
         self.told.append(text)
 

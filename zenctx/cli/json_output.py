@@ -115,6 +115,7 @@ class JsonLinesProgress:
         self._stdout = stdout
         self._total: int | None = None
         self._unit = self._note = ""
+        self._facts: dict[str, object] = {}
         self._done = self._bytes = 0
         self._started = self._written = monotonic()
 
@@ -131,9 +132,10 @@ class JsonLinesProgress:
         if monotonic() - self._written >= _PROGRESS_SECONDS:
             self._write()
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **facts: object) -> None:
         """Something else is going on."""
         self._note = text
+        self._facts |= facts
         self._write()
 
     def finish(self) -> None:
@@ -149,6 +151,7 @@ class JsonLinesProgress:
             "unit": self._unit,
             "bytes": self._bytes,
             "seconds": round(self._written - self._started, 1),
+            **self._facts,
         }
         self._stdout.write_bytes(encode(line) + b"\n")
         self._stdout.flush()

@@ -24,8 +24,12 @@ def _run() -> None:
 
         app(prog_name="zenctx")
     finally:
-        import signal  # lazy: `--version` needs none
+        import gc  # lazy: `--version` needs none of both
+        import signal
 
+        # The end of the interpreter looks for cycles among all that was imported, which takes longer than many a
+        # command. Whatever needs to be closed is closed by now.
+        gc.freeze()
         # The command has ended, and said how: Ctrl-C while the interpreter stops must not make another end of it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # An interrupt that passed through `exec` of a text (dataclasses have such) is noted by CPython as one that

@@ -44,7 +44,7 @@ class TerminalProgress:
         if monotonic() - self._shown_at >= _INTERVAL:
             self._show()
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **_facts: object) -> None:
         """Puts other words before the bar."""
         self._label = neutralise(text[:1].upper() + text[1:])
         if self._task is not None:

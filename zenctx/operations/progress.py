@@ -12,8 +12,11 @@ class Progress(Protocol):
     def advance(self, n: int, bytes_: int = 0) -> None:
         """`n` more things are done, which took `bytes_` bytes."""
 
-    def note(self, text: str) -> None:
-        """What is going on, in a few words; it replaces the note before it."""
+    def note(self, text: str, **facts: object) -> None:
+        """What is going on, in a few words; it replaces the note before it.
+
+        `facts` are of the same for programs; each holds until it is told anew.
+        """
 
     def finish(self) -> None:
         """The phase is over. May be called more than once, and without a start."""
@@ -28,7 +31,7 @@ class _Silent:
     def advance(self, n: int, bytes_: int = 0) -> None:
         """Ignored."""
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **facts: object) -> None:
         """Ignored."""
 
     def finish(self) -> None:

@@ -114,7 +114,8 @@ class Crew:
             case "advance":
                 self._progress.advance(*content)
             case "note":
-                self._progress.note(content)
+                text, facts = content
+                self._progress.note(text, **facts)
             case "error" if isinstance(content, TransientDatabaseError):
                 # It found no connection when it began. What is being done already finds its own way out of that.
                 self._lose(each, content.message)
@@ -158,9 +159,9 @@ class _Listening(Progress):
         self._inner.advance(n, bytes_)
         self._listen()
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **facts: object) -> None:
         """Passed on."""
-        self._inner.note(text)
+        self._inner.note(text, **facts)
 
     def finish(self) -> None:
         """Passed on."""

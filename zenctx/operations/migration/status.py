@@ -35,6 +35,7 @@ class Status(Progress):
         self._total: int | None = None
         self._sweep = self._rows = self._bytes = 0
         self._note = ""
+        self._facts: dict[str, object] = {}
 
     def start(self, total: int | None, unit: str) -> None:
         """Another sweep begins."""
@@ -50,12 +51,13 @@ class Status(Progress):
         self._bytes += bytes_
         self._inner.advance(n, bytes_)
 
-    def note(self, text: str) -> None:
-        """Keeps the last one."""
+    def note(self, text: str, **facts: object) -> None:
+        """Keeps the last one, and adds which sweep it is and how many work at it."""
+        self._facts |= facts
         if self._plan.request.workers > 1 and text.startswith(_AT_WORK):
             text = f"{text}, {self._plan.request.workers} workers"
         self._note = text
-        self._inner.note(text)
+        self._inner.note(text, sweep=self._sweep, workers=self._plan.request.workers, **facts)
 
     def finish(self) -> None:
         """Passed on."""
@@ -72,6 +74,7 @@ class Status(Progress):
             "bytes": self._bytes,
             "seconds": round(monotonic() - self._started, 1),
             "note": self._note,
+            **self._facts,
         }
 
 
@@ -116,7 +119,11 @@ def _write_down(
 
 @dataclass(frozen=True, slots=True)
 class StatusItem:
-    """One migration. `outcome` None: it has not ended; `updated_at`: its last sign of life."""
+    """One migration. `outcome` None: it has not ended; `updated_at`: its last sign of life.
+
+    While it is under way: `rows` have been looked at in this sweep, `batch_rows` at a time, and it `waits_for` what
+    that says (None: it is at work). `converted` is told at the end.
+    """
 
     operation_id: str
     who: str
@@ -130,6 +137,8 @@ class StatusItem:
     rows_per_second: float | None
     workers: int | None
     converted: int | None
+    batch_rows: int | None
+    waits_for: str | None
     note: str | None
 
 
@@ -187,5 +196,7 @@ def _item(each: Operation) -> StatusItem:
         rows_per_second=round(rows / seconds, 1) if rows and seconds else None,
         workers=counts.get("workers"),
         converted=counts.get("converted"),
+        batch_rows=counts.get("batch_rows"),
+        waits_for=counts.get("waits_for"),
         note=counts.get("note") or counts.get("stopped"),
     )

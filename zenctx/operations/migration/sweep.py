@@ -135,7 +135,7 @@ class Sweeper:
             except TransientDatabaseError as failure:
                 error = _worse(error, failure)
                 self._sizer.held_up()
-                sweep.progress.note(f"waiting: {failure.message}")
+                sweep.progress.note(f"waiting: {failure.message}", waits_for=failure.message)
                 self._tools.patience.wait(failure)
 
     def _recover(self, error: TransientDatabaseError, sweep: Sweep) -> None:
@@ -146,7 +146,7 @@ class Sweeper:
             self._directions = self._direction_lookup()
         else:
             self._tools.walker.connection.rollback()
-        sweep.progress.note("going on")
+        sweep.progress.note("going on", waits_for=None)
 
     def _sweep(self, sweep: Sweep) -> None:
         parallel = runs.works_in_parallel(self._tools.database)
@@ -199,7 +199,7 @@ class Sweeper:
         if monotonic() - sweep.told_at >= _TELL_SECONDS:
             sweep.told_at = monotonic()
             doing = "converting" if sweep.name_left else "looking again"
-            sweep.progress.note(f"{doing}, {self._sizer.rows:,} rows a batch")
+            sweep.progress.note(f"{doing}, {self._sizer.rows:,} rows a batch", batch_rows=self._sizer.rows)
         sweep.progress.advance(len(part.rows) + part.known, sum(len(row.text or b"") for row in part.rows))
 
     def _decide(self, rows: Sequence[RunRow], around: Circumstances) -> list[Decision]:
@@ -254,7 +254,7 @@ class Sweeper:
 
 
 def _tell(progress: Progress, reason: str | None) -> None:
-    progress.note(reason or "going on")
+    progress.note(reason or "going on", waits_for=reason)
 
 
 def _worse(one: TransientDatabaseError | None, other: TransientDatabaseError) -> TransientDatabaseError:

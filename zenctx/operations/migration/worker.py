@@ -119,9 +119,9 @@ class _Told(Progress):
         if monotonic() - self._told_at >= _TELL_SECONDS:
             self.finish()
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **facts: object) -> None:
         """Passed on."""
-        _say(self._pipe, ("note", text))
+        _say(self._pipe, ("note", (text, facts)))
 
     def finish(self) -> None:
         """Passes on what is added up."""
