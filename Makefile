@@ -35,9 +35,9 @@ docs: .venv/.dev  ## docs/cli.md and the messages of docs/troubleshooting.md, an
 bench: .venv/.dev  ## side by side with what one would use instead, as ratios
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
-# pytest ends with 5 when nothing is marked.
+# pytest ends with 5 when nothing is marked. A trace of a thread at work, after minutes, may end the interpreter.
 soak: .venv/.dev .venv/.pgbouncer  ## the tests that take minutes
-	@$(BIN)/python -m pytest -m soak $(ARGS) || test $$? -eq 5
+	@$(BIN)/python -m pytest -m soak -o faulthandler_timeout=0 $(ARGS) || test $$? -eq 5
 
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock"

@@ -1,6 +1,7 @@
 """Cleaning up: what goes and what stays, by which rules, and how it is told."""
 
 import dataclasses
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ from zenctx.operations import gc as operation
 from zenctx.operations.cat import cat
 from zenctx.operations.collection.report import GcItem
 from zenctx.operations.inspect import inspect_key
+from zenctx.store import trash
 from zenctx.store.base import EntryKind, FileEntry, FileStat
 from zenctx.store.listing import Directory, list_directories, stat_names
 
@@ -352,8 +354,18 @@ def test_left_overs_and_empty_directories_go(cleaner: Cleaner) -> None:
     assert sorted(path.name for path in directory.iterdir()) == sorted([".hidden", "link", name.rpartition("/")[2]])
 
 
-def test_temporary_files_of_the_engine_are_told_and_go_only_when_asked(cleaner: Cleaner) -> None:
-    """Not those that a run names; they can be brought back, too."""
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_temporary_files_of_the_engine_are_told_and_go_only_when_asked(
+    cleaner: Cleaner, monkeypatch: pytest.MonkeyPatch, is_elsewhere: bool
+) -> None:
+    """Not those that a run names; they can be brought back, too; the store may be on a volume of its own."""
+    if is_elsewhere:
+
+        def refuse(*_arguments: object, **_options: object) -> None:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+        monkeypatch.setattr(trash, "_rename_within", refuse)
+        monkeypatch.setattr(trash, "_link_within", refuse)
     run_id, _ = cleaner.run_with_file(ended=DAY)
     storage = cleaner.world.settings.file_storage_dir.path
     (storage / "zenflow-ctx-1").write_bytes(b"one")

@@ -1,5 +1,6 @@
 """The trash of a store: there and back, nothing replaced, no link followed."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from zenctx.errors import DamagedFileError, LocatorRefusedError, StoreError
+from zenctx.store import trash as trash_module
 from zenctx.store.access import Access
 from zenctx.store.trash import TakenError, Trash
 
@@ -102,11 +104,73 @@ def test_another_file_system(trash: Trash, monkeypatch: pytest.MonkeyPatch) -> N
     """A rename cannot leave it: it is said."""
 
     def elsewhere(*_arguments: Any, **_options: Any) -> None:
-        raise OSError(18, "Invalid cross-device link")
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "rename", elsewhere)
     with trash, pytest.raises(StoreError, match="another file system"):
         trash.put(GC, "run/a")
+
+
+@pytest.fixture
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with one file, as if on another file system than the store."""
+
+    def elsewhere(*_arguments: Any, **_options: Any) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(trash_module, "_rename_within", elsewhere)
+    monkeypatch.setattr(trash_module, "_link_within", elsewhere)
+    (tmp_path / "storage").mkdir()
+    (tmp_path / "storage/temp").write_bytes(b"temporary")
+    (tmp_path / "storage/temp").chmod(0o640)
+    os.utime(tmp_path / "storage/temp", ns=(1_000_000_007, 2_000_000_009))
+    return tmp_path / "storage"
+
+
+def test_temporary_files_of_another_file_system_go_and_come_back(trash: Trash, storage: Path) -> None:
+    """Copied, with mode and time; nothing is left where they were, and no copy half-way."""
+    with trash:
+        trash.put(GC, "temp", source=storage, aside="storage/temp")
+        trash.sync()
+        assert list(storage.iterdir()) == []
+        assert list(trash.names(GC)) == [("storage/temp", 9)]
+        trash.take_back(GC, "temp", target=storage, aside="storage/temp")
+    assert list(trash.names(GC)) == []
+    (file,) = storage.iterdir()
+    found = file.stat()
+    assert (file.read_bytes(), found.st_mtime_ns, found.st_mode & 0o777) == (b"temporary", 2_000_000_009, 0o640)
+
+
+def test_a_crash_between_copy_and_removal_is_gone_on_from(trash: Trash, storage: Path) -> None:
+    """Both are there then, and are the same; what is another file is not replaced."""
+    with trash:
+        trash.put(GC, "temp", source=storage, aside="storage/temp")
+        trash.give_back(GC, "temp", target=storage, aside="storage/temp")
+        trash.give_back(GC, "temp", target=storage, aside="storage/temp")
+        (storage / "temp").write_bytes(b"another")
+        with pytest.raises(TakenError):
+            trash.give_back(GC, "temp", target=storage, aside="storage/temp")
+    assert (storage / "temp").read_bytes() == b"another"
+    assert list(trash.names(GC)) == [("storage/temp", 9)]
+
+
+def test_a_temporary_file_that_is_being_written_stays(
+    trash: Trash, storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its copy does not."""
+    real = os.read
+
+    def read(fd: int, length: int) -> bytes:
+        with (storage / "temp").open("ab") as file:
+            file.write(b"!")
+        monkeypatch.setattr(os, "read", real)
+        return real(fd, length)
+
+    monkeypatch.setattr(os, "read", read)
+    with trash, pytest.raises(StoreError):
+        trash.put(GC, "temp", source=storage, aside="storage/temp")
+    assert (storage / "temp").read_bytes() == b"temporary!"
+    assert list(trash.names(GC)) == []
 
 
 def test_a_file_that_is_gone(trash: Trash) -> None:

@@ -90,6 +90,10 @@ class PendingFile:
         """
         return clone(source, self._fd)
 
+    def take_times(self, accessed_ns: int, changed_ns: int) -> None:
+        """Give it the times of another file."""
+        os.utime(self._fd, ns=(accessed_ns, changed_ns))
+
     def reread(self) -> BinaryIO:
         """What was written so far, to be read and closed."""
         return os.fdopen(os.open(self._temporary, _READ, dir_fd=self._directory), "rb")

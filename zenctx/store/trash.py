@@ -5,6 +5,9 @@ every crash, it lies in exactly one of the two places, whole. The directory in t
 the file left, so that no crash can make the old name vanish durably before the new one is there. Either place is good
 enough to go on from: whoever cleans up next finds where a file lies, and the record follows what is found.
 
+The engine's temporary files may lie on another file system than the store. They are copied instead, durably, and only
+then leave their place: a crash may leave two of them, each whole.
+
 On the way back a file takes its old name only if that is free (`link`, which replaces nothing, then `unlink`): a
 crash in between leaves two names of the same file, of which the one in the trash is then removed.
 """
@@ -20,12 +23,15 @@ from zenctx.errors import DamagedFileError, StoreError
 from zenctx.store.access import Access
 from zenctx.store.base import FileStat
 from zenctx.store.beneath import open_directory, open_root, stat_file
+from zenctx.store.carrying import copy_over, move_over
 from zenctx.store.durable import make_directory, sync_directory
 from zenctx.store.faults import shown, store_error, translated
 from zenctx.store.names import split_name
 
 TRASH = ".trash"
 _NO_LINKS_HERE = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+_rename_within, _link_within = os.rename, os.link
+"""They know one file system only."""
 _MAX_OPEN = 64
 _SECOND = len("20260131T235959")
 
@@ -209,7 +215,7 @@ class Trash:
                     inner = open_directory(part, fd)
                     os.close(fd)
                     fd = inner
-                os.rename(parts[-1], target[-1], src_dir_fd=fd, dst_dir_fd=there)
+                _rename(fd, parts[-1], there, target[-1])
                 sync_directory(there)
                 sync_directory(fd)
             finally:
@@ -263,16 +269,28 @@ class Trash:
             raise store_error(error, path.parent, "written") from error
 
 
+def _rename(source: int, name: str, target: int, wanted: str) -> None:
+    try:
+        _rename_within(name, wanted, src_dir_fd=source, dst_dir_fd=target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        move_over(source, name, target, wanted)
+
+
 def _link(source: int, name: str, target: int, wanted: str) -> None:
     """Gives a file its old name as well, replacing nothing; one that it has already is no error."""
     try:
-        os.link(name, wanted, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+        _link_within(name, wanted, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
     except FileExistsError:
         ours = os.stat(name, dir_fd=source, follow_symlinks=False)
         there = os.stat(wanted, dir_fd=target, follow_symlinks=False)
         if not os.path.samestat(ours, there):
             raise
     except OSError as error:
+        if error.errno == errno.EXDEV:
+            copy_over(source, name, target, wanted)
+            return
         if error.errno not in _NO_LINKS_HERE:
             raise
         _rename_where_free(source, name, target, wanted)

@@ -112,7 +112,9 @@ def _beside(summary: GcSummary, *, only_trash: bool) -> str:
             f"{summary.held:,} of {counted(summary.files_in_store, 'file', 'files')} are needed",
             f"{summary.waiting:,} are left for now" if summary.waiting else "",
             counted(summary.zombies, "run shows", "runs show") + " no sign of life" if summary.zombies else "",
-            counted(temporaries, "temporary file", "temporary files") + " of the engine stay" if temporaries else "",
+            counted(temporaries, "temporary file of the engine stays", "temporary files of the engine stay")
+            if temporaries
+            else "",
         ]
     return "".join(f"{', ' if number else '; '}{part}" for number, part in enumerate(filter(None, parts)))
 
