@@ -303,6 +303,7 @@ def test_a_sink_that_fails_while_encrypting_says_why(sqlite_world: World) -> Non
     keys = Keys(recipients=(str(pyrage.x25519.Identity.generate().to_public()),))
     request = ExportRequest("latest", keys=keys)
     length = len(exported(sqlite_world, keys=keys)[1])
-    for room in (0, 100, 1000, length // 2, length - 100):
+    # Not to the last bytes: the header of age has a part of random length.
+    for room in (0, 100, 1000, length // 2, length * 3 // 4):
         with pytest.raises(StoreError, match="no space is left"):
             export(sqlite_world.settings, request, Full(room), "an archive")

@@ -48,7 +48,7 @@ def test_a_pause_file_holds_it_and_is_told(world: World, tmp_path: Path, monkeyp
     file, notes = tmp_path / "pause", list[str]()
     file.touch()
     recorder = Recorder()
-    monkeypatch.setattr(recorder, "note", notes.append)
+    monkeypatch.setattr(recorder, "note", lambda text, **_facts: notes.append(text))
     seen: list[int] = []
 
     def look_and_remove() -> None:

@@ -231,7 +231,7 @@ def test_a_worker_that_finds_no_connection_leaves_the_work_to_the_others(
     notes = list[str]()
     send_elsewhere(monkeypatch, "postgresql://nobody@127.0.0.1:1/none")
     recorder = Recorder()
-    monkeypatch.setattr(recorder, "note", notes.append)
+    monkeypatch.setattr(recorder, "note", lambda text, **_facts: notes.append(text))
     outcome = shared_world.migrate(workers=2, batch_rows=20, progress=recorder)
     assert (outcome.report.exit_code, outcome.report.summary.converted) == (0, ROWS)
     assert any("cannot be reached" in note for note in notes)

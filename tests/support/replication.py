@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -63,7 +63,9 @@ class Standby(Server):
         try:
             yield
         finally:
-            run(self, "select pg_wal_replay_resume()")
+            # What it then applies may end the very statement that told it to.
+            with suppress(psycopg.errors.SerializationFailure):
+                run(self, "select pg_wal_replay_resume()")
 
     def stop_following(self) -> None:
         """Have it receive nothing any more, for good, and wait until that is so."""
