@@ -128,7 +128,10 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_temporary_files_of_another_file_system_go_and_come_back(trash: Trash, storage: Path) -> None:
-    """Copied, with mode and time; nothing is left where they were, and no copy half-way."""
+    """Copied, with owner, mode and time; nothing is left where they were, and no copy half-way."""
+    if os.getuid() == 0:
+        os.chown(storage / "temp", 12345, 23456)  # the engine's, as a rule
+    before = (storage / "temp").stat()
     with trash:
         trash.put(GC, "temp", source=storage, aside="storage/temp")
         trash.sync()
@@ -139,6 +142,7 @@ def test_temporary_files_of_another_file_system_go_and_come_back(trash: Trash, s
     (file,) = storage.iterdir()
     found = file.stat()
     assert (file.read_bytes(), found.st_mtime_ns, found.st_mode & 0o777) == (b"temporary", 2_000_000_009, 0o640)
+    assert (found.st_uid, found.st_gid) == (before.st_uid, before.st_gid)
 
 
 def test_a_crash_between_copy_and_removal_is_gone_on_from(trash: Trash, storage: Path) -> None:

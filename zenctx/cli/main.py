@@ -24,7 +24,7 @@ def _run() -> None:
 
         app(prog_name="zenctx")
     finally:
-        import gc  # lazy: `--version` needs none of both
+        import gc  # lazy: `--version` needs neither
         import signal
 
         # The end of the interpreter looks for cycles among all that was imported, which takes longer than many a

@@ -5,14 +5,14 @@ import os
 import stat
 
 from zenctx.store.access import Access
-from zenctx.store.durable import PendingFile
+from zenctx.store.durable import PendingFile, sync_directory
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CHUNK = 1024 * 1024
 
 
 def copy_over(source: int, name: str, target: int, wanted: str) -> None:
-    """Copies a regular file from one open directory into another, as `wanted`, with its mode and times.
+    """Copies a regular file from one open directory into another, as `wanted`, with its mode, group and times.
 
     Replaces nothing; what an earlier try has copied there is as good. The copy is durable once its directory is synced.
     Raises `OSError`; `EBUSY` when the file is changed meanwhile.
@@ -27,9 +27,9 @@ def copy_over(source: int, name: str, target: int, wanted: str) -> None:
                 copy.write(memoryview(chunk))
             if _is_changed(os.fstat(fd), before):
                 raise OSError(errno.EBUSY, "changed while it was copied", name)
-            copy.take_times(before.st_atime_ns, before.st_mtime_ns)
+            copy.take_after(before)
             try:
-                copy.publish([wanted], Access(stat.S_IMODE(before.st_mode)))
+                copy.publish([wanted], Access(stat.S_IMODE(before.st_mode), before.st_gid))
             except FileExistsError:
                 # The names are random, and the time is to the nanosecond.
                 if _is_changed(os.stat(wanted, dir_fd=target, follow_symlinks=False), before):
@@ -45,7 +45,7 @@ def move_over(source: int, name: str, target: int, wanted: str) -> None:
     """
     before = os.stat(name, dir_fd=source, follow_symlinks=False)
     copy_over(source, name, target, wanted)
-    os.fsync(target)
+    sync_directory(target)
     after = os.stat(name, dir_fd=source, follow_symlinks=False)
     if after.st_ino != before.st_ino or _is_changed(after, before):
         os.unlink(wanted, dir_fd=target)

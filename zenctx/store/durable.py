@@ -90,9 +90,11 @@ class PendingFile:
         """
         return clone(source, self._fd)
 
-    def take_times(self, accessed_ns: int, changed_ns: int) -> None:
-        """Give it the times of another file."""
-        os.utime(self._fd, ns=(accessed_ns, changed_ns))
+    def take_after(self, other: os.stat_result) -> None:
+        """Give it the times of another file, and its owner where this user may."""
+        with contextlib.suppress(PermissionError):
+            os.fchown(self._fd, other.st_uid, -1)
+        os.utime(self._fd, ns=(other.st_atime_ns, other.st_mtime_ns))
 
     def reread(self) -> BinaryIO:
         """What was written so far, to be read and closed."""
