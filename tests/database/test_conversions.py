@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from tests.support.rows import Rows
 from zenctx.database import conversions
-from zenctx.database.conversions import Conversion, is_run_id
+from zenctx.database.conversions import Conversion, Seen, is_run_id
 from zenctx.database.engine import Database, write_transaction
 
 
@@ -71,6 +72,46 @@ def test_a_record_tells_its_batch(rows: Rows) -> None:
     record(rows, "legacy", ids, "op-7")
     query = "select operation_id, direction, first_run_id, last_run_id, run_count from zenctx_conversion"
     assert rows.fetch(query) == [("op-7", "legacy", min(ids), max(ids), 4)]
+
+
+def test_what_a_transaction_sees_of_the_records(rows: Rows) -> None:
+    """None at first; then up to the last, whoever wrote it; what is recorded later is not among them."""
+    with rows.database.connect() as connection:
+        assert conversions.seen(connection) == Seen(0, "")
+    for operation in ("op-1", "op-2"):
+        record(rows, "legacy", [str(uuid4())], operation)
+    with rows.database.connect() as connection:
+        found = conversions.seen(connection)
+        assert found is not None
+        assert found == Seen(2, "op-2")
+        assert [found.has(number) for number in (1, 2, 3)] == [True, True, False]
+        assert conversions.is_of(connection, found)
+        assert not conversions.is_of(connection, Seen(2, "op-1"))
+        assert not conversions.is_of(connection, Seen(3, "op-2"))
+
+
+def test_a_batch_that_is_not_committed_is_not_seen_though_a_later_one_is(postgresql_rows: Rows) -> None:
+    """Numbers are given out in the order of the inserts, not of the commits."""
+    rows = postgresql_rows
+    record(rows, "legacy", [str(uuid4())], "op-0")
+    with rows.database.connect() as slow, write_transaction(slow):
+        conversions.record(slow, "op-1", "legacy", [str(uuid4())])
+        record(rows, "legacy", [str(uuid4())], "op-2")
+        with rows.database.connect() as connection:
+            found = conversions.seen(connection)
+    assert found == Seen(3, "op-2", (2,))
+    assert [found.has(number) for number in (1, 2, 3)] == [True, False, True]
+
+
+def test_without_rights_it_is_not_known_what_is_seen(postgresql_rows: Rows) -> None:
+    """None, and not 'nothing': the snapshot then goes by time."""
+    rows = postgresql_rows
+    record(rows, "legacy", [str(uuid4())])
+    with rows.database.connect() as connection:
+        connection.execute(text("create role seer"))
+        connection.execute(text("set local role seer"))
+        assert conversions.seen(connection) is None
+        connection.rollback()
 
 
 def test_a_look_up_can_be_made_anew(rows: Rows) -> None:

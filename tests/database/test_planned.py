@@ -46,20 +46,20 @@ def test_the_last_conversion_before_the_snapshot_and_the_last_at_all_are_known()
     """Of the runs that are planned; of a snapshot of another database the last at all alone."""
     first, second, third = (str(uuid4()) for _ in range(3))
     records = [
-        Record("descriptors", THEN - HOUR, packed(first, second)),
-        Record("legacy", THEN + HOUR, packed(second, third)),
-        Record("descriptors", THEN + 2 * HOUR, packed(str(uuid4()))),
+        Record(1, "descriptors", THEN - HOUR, packed(first, second)),
+        Record(2, "legacy", THEN + HOUR, packed(second, third)),
+        Record(3, "descriptors", THEN + 2 * HOUR, packed(str(uuid4()))),
     ]
     expected = {first: ("descriptors",) * 2, second: ("descriptors", "legacy"), third: (None, "legacy")}
-    for taken_at in (THEN, None):
+    for was_before in ((lambda record: record.number == 1), None):
         with PlannedRuns() as planned:
             for run_id in (*expected, "no uuid"):
                 planned.add(PlannedRun(run_id, writes=True))
-            planned.note_conversions(records, taken_at)
+            planned.note_conversions(records, was_before)
             for run_id, (earlier, latest) in expected.items():
                 known = planned.find(run_id)
                 assert known is not None
-                assert (known.earlier, known.latest) == (earlier if taken_at else None, latest)
+                assert (known.earlier, known.latest) == (earlier if was_before else None, latest)
             other = planned.find("no uuid")
             assert other is not None
             assert other.latest is None

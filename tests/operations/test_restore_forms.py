@@ -1,6 +1,7 @@
 """Restoring in another form, and what is on record of conversions afterwards."""
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -99,6 +100,27 @@ def test_a_legacy_context_that_looks_like_descriptors_is_never_unwrapped(shelter
     again = shelter.world.migrate(assume=LEGACY, runs=(run_id,))
     assert again.report.summary.converted == 1
     assert shelter.world.migrate(LEGACY).report.summary.converted == 1
+    assert rows.changed() == []
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_which_conversions_a_snapshot_has_is_no_question_of_clocks(shelter: Shelter, hours: int) -> None:
+    """The host that migrated before and after has a clock that is wrong by a day."""
+    rows = shelter.world.rows
+    before, after = rows.add(CONTEXT), rows.add(LOOKALIKE)
+    rows.remember()
+    shelter.world.migrate(runs=(before,))
+    shelter.take()
+    shelter.world.migrate(assume=LEGACY, runs=(after,))
+    for number, moment in rows.fetch("select id, created_at from zenctx_conversion"):
+        at = datetime.fromisoformat(str(moment)) + timedelta(hours=hours)
+        rows.execute(f"update zenctx_conversion set created_at = '{at.isoformat(sep=' ')}' where id = {number}")
+    shelter.empty_contexts()
+    assert shelter.restore().report.exit_code == 0
+    assert rows.changed() == [before]
+    assert records(shelter) == [DESCRIPTORS, DESCRIPTORS, "restored"]
+    outcome = shelter.world.migrate(LEGACY)
+    assert (outcome.report.summary.converted, outcome.actions) == (1, {after: "leave"})
     assert rows.changed() == []
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from zenctx.snapshots.model import (
     MANIFEST_FORMAT,
     RuntimeStateText,
+    SeenConversions,
     SnapshotFile,
     SnapshotHeader,
     SnapshotInfo,
@@ -31,6 +32,7 @@ HEADER = SnapshotHeader(
     database_identity="postgresql:1/2",
     store_id="11111111-2222-3333-4444-555555555555",
     selection="every run that can still be resumed",
+    conversions=SeenConversions(17, "0194d6f0-7c1e-7000-8000-000000000000", (12, 15)),
 )
 
 RUN = SnapshotRun(

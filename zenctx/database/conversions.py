@@ -6,11 +6,13 @@ It is written in the transaction of the batch itself, so that the way back unwra
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select, text
 
+from zenctx.database.checks import can_read_all, has_table
 from zenctx.database.schema import zenctx_conversion
 
 _ID_BYTES = 16
@@ -21,6 +23,11 @@ _STAGE = """
     (run_id blob primary key, direction text, operation_id text) without rowid"""
 _STAGED = "select run_id, direction, operation_id from temp.zenctx_converted where run_id in ({})"
 _IDS_AT_ONCE = 100
+_NEWEST = (
+    select(zenctx_conversion.c.id, zenctx_conversion.c.operation_id).order_by(zenctx_conversion.c.id.desc()).limit(2000)
+)
+"""No transaction is open for as long as two thousand batches of others take."""
+_MOST_UNSEEN = 10_000
 _RECORD = (zenctx_conversion.c.direction, zenctx_conversion.c.operation_id, zenctx_conversion.c.run_ids)
 
 
@@ -32,11 +39,27 @@ class Conversion(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One batch that was converted: in which direction, when, and the ids in 16 bytes each."""
+    """One batch that was converted: its number, in which direction, when, and the ids in 16 bytes each."""
 
+    number: int
     direction: str
     created_at: datetime
     run_ids: list[bytes]
+
+
+class Seen(NamedTuple):
+    """What a transaction sees of the records: all up to `last`, which `operation_id` wrote, but those in `unseen`.
+
+    Numbers are given out before a commit: what commits later may have a lower one. `last` is 0 where there is none.
+    """
+
+    last: int
+    operation_id: str
+    unseen: tuple[int, ...] = ()
+
+    def has(self, number: int) -> bool:
+        """Tells whether that record was seen."""
+        return number <= self.last and number not in self.unseen
 
 
 Lookup = Callable[[Sequence[str]], dict[str, Conversion]]
@@ -92,6 +115,28 @@ def count_of(connection: Connection, operation_id: str) -> int:
     return counted
 
 
+def seen(connection: Connection) -> Seen | None:
+    """Gives what the transaction that is open sees of the records; None where this role may not see all of them.
+
+    That is exact, as no time is: clocks of hosts differ, and a commit comes after what it commits was written.
+    """
+    if not has_table(connection, zenctx_conversion.name):
+        return Seen(0, "")
+    if not can_read_all(connection, zenctx_conversion.name):
+        return None
+    found = connection.execute(_NEWEST).all()
+    if not found:
+        return Seen(0, "")
+    numbers = {row.id for row in found}
+    unseen = (number for number in range(found[0].id, min(numbers), -1) if number not in numbers)
+    return Seen(found[0].id, found[0].operation_id, tuple(islice(unseen, _MOST_UNSEEN)))
+
+
+def is_of(connection: Connection, what: Seen) -> bool:
+    """Tells whether what was seen is of these records, and not of another database's that are alike at first."""
+    return not what.last or is_recorded(connection, what.last, what.operation_id)
+
+
 def records(connection: Connection) -> Iterator[Record]:
     """Yields every batch that was converted, the oldest first; no transaction stays open."""
     after = 0
@@ -102,7 +147,7 @@ def records(connection: Connection) -> Iterator[Record]:
         if not rows:
             return
         for row in rows:
-            yield Record(row.direction, row.created_at, list(_unpacked(row.run_ids)))
+            yield Record(row.id, row.direction, row.created_at, list(_unpacked(row.run_ids)))
         after = rows[-1].id
 
 

@@ -4,8 +4,7 @@ An SQLite database without a name lives in a temporary file that vanishes with i
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from uuid import UUID
@@ -97,16 +96,16 @@ class PlannedRuns:
         """Takes in which run a new one is to name."""
         self._execute("update runs set retry_of = ?, is_new = 1 where run_id = ?", (retry_of, run_id))
 
-    def note_conversions(self, records: Iterable[Record], taken_at: datetime | None) -> None:
-        """Notes how the planned runs were converted last, and how last before the snapshot was taken.
+    def note_conversions(self, records: Iterable[Record], was_before: Callable[[Record], bool] | None) -> None:
+        """Notes how the planned runs were converted last, and how last before the rows of the snapshot were read.
 
-        Without that time nothing is known of `earlier`: the snapshot is of another database.
+        Without `was_before` nothing is known of that: the snapshot is of another database.
         """
         self._execute("begin")
         for record in records:
             changes = [(record.direction, run_id) for run_id in record.run_ids]
             self._execute_many(_NOTE_LATEST, changes)
-            if taken_at is not None and record.created_at <= taken_at:
+            if was_before is not None and was_before(record):
                 self._execute_many(_NOTE_EARLIER, changes)
         self._execute("commit")
 

@@ -5,10 +5,9 @@ Killed at any point every row is wholly as it was or wholly as the snapshot hold
 
 import contextlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, astuple, dataclass
 from functools import partial
 
 from zenctx.config import Settings
@@ -172,7 +171,7 @@ class _Work:
         safety = take_safety_snapshot(
             self.call.database, self.call.settings, self.tools.repository, planned.replaced(), progress
         )
-        planned.note_conversions(conversions.records(self.connection), self._taken_at())
+        planned.note_conversions(conversions.records(self.connection), self._was_before())
         progress.start(self.info.totals.runs, "runs")
         progress.note("restoring")
         restorer.restore(self._runs())
@@ -184,14 +183,21 @@ class _Work:
         found = self.tools.repository.read(self.info, verify_first=verify_first)
         return selected(found, self.call.request.run_ids, self.info)
 
-    def _taken_at(self) -> datetime | None:
-        """Up to when the snapshot has what was done in this very database; None where it is of another."""
+    def _was_before(self) -> Callable[[conversions.Record], bool] | None:
+        """Tells which conversions of this very database the snapshot has; None where it is of another.
+
+        Snapshots that do not say so go by time, as clocks tell it.
+        """
         identity = database_identity(self.connection)
         self.connection.rollback()
         header = self.info.header
         if identity is None or identity != header.database_identity:
             return None
-        return header.applied_at or header.created_at
+        if header.conversions is None:
+            taken_at = header.applied_at or header.created_at
+            return lambda record: record.created_at <= taken_at
+        seen = conversions.Seen(*astuple(header.conversions))
+        return (lambda record: seen.has(record.number)) if conversions.is_of(self.connection, seen) else None
 
     def _binder(self) -> "_Binder":
         return _Binder(self.tools.live, self.connection)

@@ -34,7 +34,7 @@ from zenctx.operations.snapshotting.spool import Spool
 from zenctx.operations.snapshotting.take import Execution, Explain, OnItem, Rehearsal, RunPlan, Taker, Telling
 from zenctx.operations.snapshotting.wording import Told
 from zenctx.snapshots.file_state import KnownFiles
-from zenctx.snapshots.model import MANIFEST_FORMAT, SnapshotHeader, SnapshotInfo
+from zenctx.snapshots.model import MANIFEST_FORMAT, SeenConversions, SnapshotHeader, SnapshotInfo
 from zenctx.snapshots.repository import Repository
 from zenctx.store.mentions import Mentions
 
@@ -57,6 +57,7 @@ class Source:
     zombies: int = 0
     identity: str | None = None
     applied_at: datetime | None = None
+    conversions: SeenConversions | None = None
     check_store: Callable[[], None] = field(default=lambda: None)
     explain: Explain = field(default=lambda _row, _look: None)
     is_lenient: bool = False
@@ -167,6 +168,7 @@ def _from_database(
         found.zombies,
         found.database_identity,
         found.applied_at,
+        found.conversions,
         check_store=StoreGuard(work.live, database, connection).check,
         explain=Explainer(database, connection).explain,
     )
@@ -249,6 +251,7 @@ def _header(request: SnapshotRequest, source: Source, store_id: str) -> Snapshot
         selection=request.describe(),
         named_runs=len(request.selection.run_ids),
         applied_at=source.applied_at,
+        conversions=source.conversions,
     )
 
 

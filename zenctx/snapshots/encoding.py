@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from zenctx.snapshots.model import (
     MANIFEST_FORMAT,
     RuntimeStateText,
+    SeenConversions,
     SnapshotFile,
     SnapshotHeader,
     SnapshotRun,
@@ -82,6 +83,12 @@ class _Kind(Struct):
     format: int
 
 
+class _Conversions(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    last: _Count
+    operation_id: str
+    unseen: list[_Count] = []
+
+
 class _Header(Struct, forbid_unknown_fields=True, omit_defaults=True):
     zenctx: str
     format: int
@@ -97,6 +104,7 @@ class _Header(Struct, forbid_unknown_fields=True, omit_defaults=True):
     selection: str
     named_runs: _Count | None = None
     applied_at: str | None = None
+    conversions: _Conversions | None = None
 
 
 class _Totals(Struct, forbid_unknown_fields=True):
@@ -138,6 +146,7 @@ def encode_header(header: SnapshotHeader) -> bytes:
             selection=_clean(header.selection),
             named_runs=header.named_runs,
             applied_at=None if header.applied_at is None else _spelled(header.applied_at),
+            conversions=_conversions(header.conversions),
         )
     )
 
@@ -163,7 +172,16 @@ def decode_header(line: bytes) -> SnapshotHeader:
         selection=found.selection,
         named_runs=found.named_runs,
         applied_at=None if found.applied_at is None else _moment(found.applied_at),
+        conversions=_seen(found.conversions),
     )
+
+
+def _conversions(seen: SeenConversions | None) -> _Conversions | None:
+    return None if seen is None else _Conversions(seen.last, _clean(seen.operation_id), list(seen.unseen))
+
+
+def _seen(found: _Conversions | None) -> SeenConversions | None:
+    return None if found is None else SeenConversions(found.last, found.operation_id, tuple(found.unseen))
 
 
 def encode_run(run: SnapshotRun) -> bytes:

@@ -63,6 +63,18 @@ class SnapshotRun:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenConversions:
+    """Which records of converted batches a snapshot's rows are after: up to `last`, but for those in `unseen`.
+
+    `operation_id` is of the one that wrote the last: it tells these records from another database's.
+    """
+
+    last: int
+    operation_id: str
+    unseen: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotHeader:
     """What a snapshot says of itself.
 
@@ -70,7 +82,8 @@ class SnapshotHeader:
     `database` is the address with its password masked, `database_identity` and `store_id` what tells the database and
     the store of live files from others. `selection` says in words which runs were asked for, `named_runs` how many
     of them were named one by one; None: it was not written down. `applied_at` is for the rows of a read replica: what
-    its primary committed up to then is among them, later changes may not be.
+    its primary committed up to then is among them, later changes may not be. `conversions` is None where it could
+    not be seen.
     """
 
     format: int
@@ -86,6 +99,7 @@ class SnapshotHeader:
     selection: str
     named_runs: int | None = None
     applied_at: datetime | None = None
+    conversions: SeenConversions | None = None
 
 
 @dataclass(frozen=True, slots=True)

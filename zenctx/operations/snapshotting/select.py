@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from zenctx.context.classes import RESUMABLE, RunClass
+from zenctx.database import conversions
 from zenctx.database.engine import Connection, Database
 from zenctx.database.engine_state import database_time
 from zenctx.database.rows import RunRow
@@ -14,6 +15,7 @@ from zenctx.operations.progress import Progress
 from zenctx.operations.run_classes import run_classes
 from zenctx.operations.snapshotting.request import SnapshotRequest
 from zenctx.operations.snapshotting.spool import Spool
+from zenctx.snapshots.model import SeenConversions
 
 _TOGETHER = 10_000
 """Rows that are classified at once: each time the engine's own tables are searched."""
@@ -40,6 +42,7 @@ class ReadRows:
     zombies: int
     read_at: datetime
     applied_at: datetime | None
+    conversions: SeenConversions | None
     database_identity: str | None
     wants_all: bool
 
@@ -59,6 +62,7 @@ def read_rows(database: Database, request: SnapshotRequest, spool: Spool, progre
     with consistent_read(database) as reading:
         connection = reading.connection
         read_at = database_time(connection)
+        seen = conversions.seen(connection)
         identity = database_identity(connection)
         work = _Classifier(connection)
         progress.start(None, "rows")
@@ -77,6 +81,7 @@ def read_rows(database: Database, request: SnapshotRequest, spool: Spool, progre
         work.zombies if request.resumable else 0,
         read_at,
         reading.applied_at,
+        None if seen is None else SeenConversions(*seen),
         identity,
         wants_all=not request.resumable,
     )
