@@ -256,3 +256,15 @@ def test_a_locked_database_is_said_to_be_locked(sqlite_console: Console, monkeyp
         other.execute("rollback")
     assert result.exit_code == 11
     assert "is locked by another program." in result.stderr
+
+
+@pytest.mark.parametrize("line", ["runs", "config show", "gc --dry-run", "snapshot"])
+def test_a_working_directory_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """As a shell has it whose directory somebody else removed."""
+    directory = tmp_path / "gone"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    directory.rmdir()
+    said = zenctx(*line.split())
+    assert (said.exit_code, said.stdout) == (12, "")
+    assert said.stderr.startswith("Error: The directory that this was started in cannot be used: No such file")

@@ -16,7 +16,7 @@ from zenctx.cli.session import Session, wants_colour
 from zenctx.cli.streams import ByteSink
 from zenctx.cli.terminal import neutralise
 from zenctx.config import Settings, load_settings
-from zenctx.errors import ZenctxError
+from zenctx.errors import SetupError, ZenctxError
 from zenctx.operations.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Invocation:
             config_file=self.sources.file,
             spring_files=self.sources.spring,
             environ=os.environ,
-            cwd=Path.cwd(),
+            cwd=_working_directory(),
         )
         self._session.database = settings.metrics_database
         if self.verbose:
@@ -129,6 +129,16 @@ class Invocation:
         """Gives standard output for bytes (`cat`). From then on an error is told on standard error alone."""
         self._session.carries_bytes = True
         return ByteSink(self._session.stdout)
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise SetupError(
+            f"The directory that this was started in cannot be used: {error.strerror}",
+            hint="It was removed, or this user may not enter it: 'cd' to another one first",
+        ) from None
 
 
 def _quieten_libraries() -> None:
