@@ -100,7 +100,9 @@ def test_a_reader_that_never_was_is_found_at_the_last_flush(arguments: list[str]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("arguments", [["listing"], ["listing", "--json"], ["listing", "--count", "50000", "--json"]])
+@pytest.mark.parametrize(
+    "arguments", [["listing"], ["listing", "--json"], ["listing", "--count", "50000", "--json"], ["--help"], []]
+)
 def test_a_full_disk_behind_standard_output_is_one_sentence(arguments: list[str]) -> None:
     """The command says that its output is lost, once, and does not end with 0."""
     with Path("/dev/full").open("wb") as full:

@@ -53,7 +53,9 @@ def test_files_of_a_finished_run_go_after_retention(cleaner: Cleaner) -> None:
 def test_the_later_of_end_and_change_counts(cleaner: Cleaner) -> None:
     """To convert an old run does not doom its new files."""
     _, name = cleaner.run_with_file(ended=400 * DAY)
-    assert cleaner.collect().paths("removed") == {}
+    cleaned = cleaner.collect()
+    assert cleaned.paths("removed") == {}
+    assert "1 of 1 file is needed" in cleaned.report.message
     cleaner.ahead = 31 * DAY
     assert cleaner.collect().paths("removed") == {name: "finished"}
 

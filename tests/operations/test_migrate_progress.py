@@ -52,6 +52,8 @@ def test_one_that_is_under_way_is_shown(postgres_world: World, monkeypatch: pyte
     third = seen[2]
     assert (third.outcome, third.sweep, third.rows, third.total, third.workers) == (None, 1, 15, 20, 1)
     assert (third.batch_rows, third.waits_for) == (5, None)
+    assert third.converted is not None
+    assert 10 <= third.converted <= 20
     assert third.rows_per_second
     (item,), _ = shown(postgres_world)
     assert (item.operation_id, item.outcome, item.converted) == (third.operation_id, "done", 20)

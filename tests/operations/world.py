@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,7 @@ class World:
     @property
     def settings(self) -> Settings:
         """The settings as the options say."""
-        return load_settings(
-            {"db": "sqlite:///unused.db", **self.options}, config_file=None, environ={}, cwd=self.folder
-        )
+        return _settings(self.folder, tuple(self.options.items()))
 
     @property
     def store(self) -> Path:
@@ -97,6 +96,12 @@ class World:
         items: list[MigrationItem] = []
         report = work(self.database, self.settings, request(to, **asked), items.append, progress)
         return Outcome(report, items)
+
+
+@lru_cache(maxsize=8)
+def _settings(folder: Path, options: tuple[tuple[str, str], ...]) -> Settings:
+    """Load settings once for all that one test asks of them."""
+    return load_settings({"db": "sqlite:///unused.db", **dict(options)}, config_file=None, environ={}, cwd=folder)
 
 
 def request(

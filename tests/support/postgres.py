@@ -1,5 +1,6 @@
 """A real PostgreSQL for the tests: found among what is installed, started as a child, gone with its parent."""
 
+import atexit
 import importlib.util
 import os
 import pwd
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -123,15 +125,9 @@ class Server:
         return _text(URL.create("postgresql+psycopg", user, password, "127.0.0.1", self.port, database))
 
     def create(self) -> None:
-        """Make the data directory."""
-        password_file = self.folder / "password"
-        password_file.write_text(PASSWORD)
-        command: list[str | Path] = [*as_ordinary_user(), self.bin_dir / "initdb", "--pgdata", self.folder / "data"]
-        command += ["--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        command += ["--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", password_file]
-        made = subprocess.run(command, capture_output=True, text=True, check=False)
-        if made.returncode:
-            raise RuntimeError(f"initdb of {self.bin_dir} failed: {made.stderr}")
+        """Make the data directory: that of the first server of a version is copied for all later ones."""
+        model = _model_of(self.bin_dir)
+        shutil.copytree(model, self.folder / "data", symlinks=True)
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
@@ -169,6 +165,22 @@ class Server:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
             self._process.wait(PATIENCE_SECONDS)
+
+
+@cache
+def _model_of(bin_dir: Path) -> Path:
+    """Make a data directory that no server uses: to copy it takes a tenth of what it takes to make one."""
+    folder = Path(tempfile.mkdtemp(prefix="zenctx-pg-model-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    password_file = folder / "password"
+    password_file.write_text(PASSWORD)
+    command: list[str | Path] = [*as_ordinary_user(), bin_dir / "initdb", "--pgdata", folder / "data"]
+    command += ["--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    command += ["--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", password_file]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise RuntimeError(f"initdb of {bin_dir} failed: {made.stderr}")
+    return folder / "data"
 
 
 def free_port() -> int:

@@ -9,8 +9,10 @@ from typing import Any
 SHELF = "zenctx_test_shelf"
 
 # A change of a definition writes a new version of its row in a catalog, with the transaction that did it.
-_OF_SCHEMA = "{} = to_regnamespace('public')"
-_OF_TABLE = "{} in (select oid from pg_class where relnamespace = to_regnamespace('public'))"
+# Asked once: without the brackets the server would look the name up for each row of a catalog.
+_PUBLIC = "(select to_regnamespace('public'))"
+_OF_SCHEMA = f"{{}} = {_PUBLIC}"
+_OF_TABLE = f"{{}} in (select oid from pg_class where relnamespace = {_PUBLIC})"
 _CATALOGS = {
     "pg_class": _OF_SCHEMA.format("relnamespace"),
     "pg_type": _OF_SCHEMA.format("typnamespace"),
@@ -37,7 +39,7 @@ _FINGERPRINT = "select md5(string_agg(version, ' ' order by version)) from ({}) 
 _STATE = f"""
     select obj_description(to_regnamespace('public'), 'pg_namespace'), ({_FINGERPRINT}), array(
         select 'public.' || quote_ident(relname) from pg_class
-        where relnamespace = to_regnamespace('public') and relkind = 'r'
+        where relnamespace = {_PUBLIC} and relkind = 'r'
             and (pg_relation_size(oid) > 0 or relpages > 0 or reltuples > -1)
     )"""
 _NOTE = f"do $do$ begin execute format('comment on schema public is %L', ({_FINGERPRINT})); end $do$"

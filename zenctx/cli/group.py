@@ -14,6 +14,7 @@ from zenctx.cli.completion import COMPLETION_HELP, complete_for
 from zenctx.cli.exit_codes import EXIT_CODES, of_command
 from zenctx.cli.help import Command, CommandGroup, write_exit_codes
 from zenctx.cli.session import Session
+from zenctx.cli.streams import translated
 from zenctx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Group(CommandGroup):
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
         """Parses as usual; without anything to parse shows the help and exits with 2."""
         if not args and not ctx.resilient_parsing:
-            typer.echo(ctx.get_help())
+            with translated():
+                typer.echo(ctx.get_help())
             raise typer.Exit(2)
         first = args[0].partition("=")[0] if args else ""
         if first in COMMON_OPTIONS and not ctx.resilient_parsing:

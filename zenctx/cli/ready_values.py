@@ -1,8 +1,10 @@
 """Values that need no conversion: for them the library that converts is not even imported, a tenth of a start."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from zenctx.cli.streams import translated
 from zenctx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +37,9 @@ def _shortened(parameter: "Parameter", convert: "Callable[[Context, Any], Any]")
         if kind in (str, list[str]) and value:
             _require_unicode([value] if isinstance(value, str) else value, parameter)
         if not is_ready(value):
-            return convert(ctx, value)
+            # What is eager writes and ends: --help.
+            with translated() if parameter.is_eager else nullcontext():
+                return convert(ctx, value)
         if many and value is None:
             value = ()
         return value if parameter.callback is None else parameter.callback(ctx, parameter, value)

@@ -63,13 +63,13 @@ class Stdout:
             self._write(text)
 
     def _write(self, text: str) -> None:
-        with _translated():
+        with translated():
             self._stream.write(text)
             self._text_waits = True
 
     def write_bytes(self, data: bytes) -> None:
         """Writes bytes after all text so far. Raises StdoutClosedError, StdoutError."""
-        with _translated():
+        with translated():
             if self._text_waits:
                 self._stream.flush()
                 self._text_waits = False
@@ -77,7 +77,7 @@ class Stdout:
 
     def flush(self) -> None:
         """Hands everything to the system. Raises StdoutClosedError, StdoutError."""
-        with _translated():
+        with translated():
             self._stream.flush()
 
     def abandon(self) -> None:
@@ -102,7 +102,8 @@ class ByteSink:
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Gives a refusal of standard output as one of the two errors."""
     try:
         yield
     except BrokenPipeError as error:

@@ -5,6 +5,7 @@ comes by its id. `can_group` begins a transaction in which all statements see th
 """
 
 import json
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from zenctx.context.classes import KNOWN_STATUSES
 from zenctx.context.rawjson import MAX_DEPTH
 from zenctx.context.redact import SECRET_KEYS
 from zenctx.database.checks import can_read, has_table
@@ -22,6 +24,8 @@ from zenctx.database.scanning import PLAIN_SECRETS, Scanned, Tables, secret_bits
 _NO_TIME, _UNREADABLE = -2, -1
 _SAMPLED = 2000
 _USUAL_ROWS_OF_A_PAGE = 5
+_FORMS = ("legacy", "descriptors")
+"""Those of contexts that have keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,10 @@ class Question:
     `limits`: moments in seconds, ascending; times between the same two are alike; those outside `bounds` are told as
     what cannot be read. `marks`: texts of which a context holds one where it names a file (none: there is no file, and
     nobody needs to know the runs whose class keeps all of theirs). `layouts`: keys that runs of a workflow have, with
-    what an object of them takes without its values; plain values under other keys come by their id (None: keys do not
+    what an object of them takes without its values; values under other keys come by their id (None: keys do not
     matter). So do contexts longer than `longest`, those that may have a value longer than `longest_value` (None: it
     does not matter), and the runs `apart`. `pivots`: keys whose values are measured to tell how long others can be.
+    `described`: whether descriptors are judged, too, which takes longer; else all of them come by their id.
     """
 
     limits: Sequence[float]
@@ -44,6 +49,7 @@ class Question:
     longest_value: int | None = None
     pivots: Sequence[str] = ()
     apart: Sequence[str] = ()
+    described: bool = True
 
 
 class Layout(NamedTuple):
@@ -55,10 +61,11 @@ class Layout(NamedTuple):
 
 
 class RunGroup(NamedTuple):
-    """Runs that are alike: their contexts are NULL, `{}`, or plain values under the same keys.
+    """Runs that are alike: their contexts are NULL, `{}`, plain values or descriptors of such under the same keys.
 
     `started`, `ended`: how many of the limits do not lie behind that time (None: no time, -1: none that can be read).
-    `form`: `null`, `empty` or `legacy`. `secrets`: the reserved keys whose values are not blank.
+    `form`: `null`, `empty`, `legacy` or `descriptors`. `secrets`: the reserved keys whose values are not blank.
+    `wrapped`: those of the bytes that descriptors take beside the names of the keys and their values.
     """
 
     workflow_id: str
@@ -70,6 +77,7 @@ class RunGroup(NamedTuple):
     secrets: tuple[str, ...]
     runs: int
     bytes: int
+    wrapped: int
 
 
 class Apart:
@@ -124,36 +132,72 @@ _ALIVE = """
         and (n.started_at >= to_timestamp(:since) or n.ended_at >= to_timestamp(:since))
     limit :most"""
 
+# How `jsonb` spells nearly all descriptors in memory, behind the size. A quote that stands behind a blank is none that
+# a string holds, where it would be escaped: so wherever this text stands it is these properties, side by side.
+_USUAL = b', "type": "MEMORY", "locator": null, "checksum": null, "mediaType": null, "inlineValue": '
+_BESIDE_SIZE = len(b'{"size": ') + len(_USUAL) + len(b"}")
+_USUAL_DESCRIPTOR = re.compile(rb'\{"size": ([0-9]{1,9})' + re.escape(_USUAL))
+
 # Each step stands behind an `offset`, so that what it computes is computed once; it is quoted because a number would
 # have to be converted first, and only what is a constant from the beginning lets a server run the steps in parallel.
 # All that makes runs alike is one text, of which a server expects few: so its workers add up before they meet.
-_GROUPS = "select q.apart, q.code, count(*), sum(q.bytes)::int8 from ({rows}) q group by 1, 2"
+_GROUPS = """
+    select q.apart, q.code, count(*), sum(q.bytes)::int8, sum(q.wrapped)::int8 from ({rows}) q group by 1, 2"""
 _ROWS = """
-    select r.apart, r.workflow_id, r.bytes, {context} as c,
+    select r.apart, r.workflow_id, r.bytes, r.wrapped, r.form, {context} as c,
         case when r.apart then r.id::text else
             concat_ws(' ', r.workflow_id, r.started, r.ended, r.form, r.layout, r.secrets, r.status) end as code
     from (
         select s.*, s.form is null {apart} as apart
         from (
-            select f.*, case when f.form = 'legacy' then {secrets} else 0 end as secrets, {layout} as layout,
-                {started} as started, {ended} as ended {pivots}
+            select f.*, {secrets} as secrets, {layout} as layout, {started} as started, {ended} as ended {pivots}
             from (
-                select c.*, coalesce(octet_length(c.t), 0) as bytes, {form} as form
-                from (
-                    select id, workflow_id, status, started_at, ended_at, context as c, context::text as t
-                    from workflow_runs offset '0') c
+                select c.*, coalesce(octet_length(c.t), 0) as bytes, {form} as form, {wrapped} as wrapped
+                from ({contexts}) c
                 offset '0') f
             offset '0') s
         offset '0') r
     offset '0'"""
+_CONTEXTS = """
+    select id, workflow_id, status, started_at, ended_at, context as c, context::text as t
+    from workflow_runs offset '0'"""
+# A context is decompressed once. Where every name `inlineValue` stands in a usual descriptor, and every entry has it
+# and a size that is null or below the number there, `sizes` are these: `[8, 4]`. In `strict` mode a path that leads
+# nowhere in any of the entries makes the whole untrue.
+_DESCRIBED_CONTEXTS = """
+    select z.*, octet_length(z.sizes) - octet_length(replace(z.sizes, ',', '')) + 1 as entries
+    from (
+        select w.*, case
+            when octet_length(w.rest) < octet_length(w.t) and strpos(w.rest, '"inlineValue": ') = 0
+                and w.c @? 'strict $ ? (exists(@.*.inlineValue) && !(@.*.size >= 1000000000))'
+            then jsonb_path_query_array(w.c, 'strict $.*.size', '{{}}', true)::text end as sizes
+        from (
+            select v.*, replace(v.t, '{usual}', '') as rest
+            from (
+                select u.*, u.c::text as t
+                from (
+                    select id, workflow_id, status, started_at, ended_at, context #> '{{}}' as c
+                    from workflow_runs offset '0') u
+                offset '0') v
+            offset '0') w
+        offset '0') z
+    offset '0'"""
+_WRAPPED = f"coalesce(c.entries * {_BESIDE_SIZE} + octet_length(c.sizes) - 2 * c.entries, 0)"
 # `jsonb` has no name twice and nothing but UTF-8. What may be a descriptor has one of three types; a level of nesting
 # takes two bytes at least.
 _FORM = f"""
-    case when c.t is null then 'null' when c.t = '{{{{}}}}' then 'empty'
+    case when c.t is null then 'null' when c.t = '{{{{}}}}' then 'empty' {{described}}
         when jsonb_typeof(c.c) = 'object'
             and not c.c @? '$.*.type ? (@ == "MEMORY" || @ == "FILE" || @ == "JSON")'
             and (octet_length(c.t) <= {2 * MAX_DEPTH} or not c.c @? '$.**{{{{{MAX_DEPTH}}}}}') {{marks}}
         then 'legacy' end"""
+# A descriptor with its size and the five properties of the usual text, and six in all, has no other.
+_IS_DESCRIBED = f"""
+        when c.sizes is not null then
+            case when strpos(c.sizes, '-') = 0
+                and jsonb_array_length(jsonb_path_query_array(c.c, 'strict $.*.*', '{{{{}}}}', true)) = 6 * c.entries
+                and (octet_length(c.rest) <= {2 * MAX_DEPTH} or not c.c @? '$.**{{{{{MAX_DEPTH}}}}}') {{marks}}
+            then 'descriptors' end"""
 _UNMARKED = """ and strpos(c.t, '"JSON"') = 0 and strpos(c.t, chr(92) || 'u') = 0"""
 # No key but these; and not fewer, for an object of more pairs is greater, and of as many the one with the empty name
 # is the least.
@@ -162,16 +206,21 @@ _BUCKET = f"""
     case when f.{{time}} is null then {_NO_TIME}
         when date_part('epoch', f.{{time}}) between %s and %s
         then width_bucket(date_part('epoch', f.{{time}}), %s::float8[]) else {_UNREADABLE} end"""
+_KNOWN = ", ".join(f"'{status}'" for status in KNOWN_STATUSES)
 _MAY_HOLD_FILES = f"""
-    or s.started = {_UNREADABLE} or s.ended = {_UNREADABLE}
-    or (s.form <> 'legacy' and (s.ended_at is null or s.status::text in ('RUNNING', 'WAITING')))"""
-_PIVOT = ", case when f.form = 'legacy' then coalesce(octet_length((f.c -> %s)::text), 0) end as pivot{at}"
+    or s.started = {_UNREADABLE} or s.ended = {_UNREADABLE} or s.status::text not in ({_KNOWN})
+    or (s.form in ('null', 'empty') and (s.ended_at is null or s.status::text in ('RUNNING', 'WAITING')))"""
+_DESCRIBED = "f.c -> '{key}' -> 'inlineValue'"
+_SECRETS = "case f.form when 'legacy' then {plain} when 'descriptors' then {described} else 0 end"
+_PIVOT = """, case f.form when 'legacy' then coalesce(octet_length((f.c -> %s)::text), 0)
+    when 'descriptors' then coalesce(octet_length((f.c -> %s -> 'inlineValue')::text), 0) end as pivot{at}"""
 # What the names take, and the pivots, is in no other value.
 _MAY_HOLD_LONG_VALUE = """
     or (s.layout >= 0 and s.bytes > {longest} and (greatest(0{each}) > {longest}
-        or s.bytes - (%s::int[])[s.layout + 1]{less} > {longest}))"""
+        or s.bytes - s.wrapped - (%s::int[])[s.layout + 1]{less} > {longest}))"""
 _HELD = """
-    select q.workflow_id::text, k.key, count(*), sum(octet_length((q.c -> k.key)::text))::int8
+    select q.workflow_id::text, k.key, count(*), sum(octet_length(
+        case q.form when 'descriptors' then q.c -> k.key -> 'inlineValue' else q.c -> k.key end::text))::int8
     from ({rows}) q join unnest(%s::text[], %s::text[]) as k (workflow_id, key)
         on k.workflow_id = q.workflow_id::text and q.c ? k.key
     where not q.apart group by 1, 2"""
@@ -188,6 +237,15 @@ def can_group(connection: Connection) -> bool:
     for each in _SETTINGS:
         connection.execute(text(each))
     return True
+
+
+def wrapping(text: bytes, entries: int) -> int | None:
+    """Gives the bytes that descriptors take in the text of a `jsonb` beside keys and values.
+
+    None where they are not all usual ones, which come by their id.
+    """
+    sizes = _USUAL_DESCRIPTOR.findall(text)
+    return sum(map(len, sizes)) + entries * _BESIDE_SIZE if len(sizes) == entries else None
 
 
 def sample(connection: Connection, tables: Tables) -> Iterator[Scanned]:
@@ -215,19 +273,19 @@ def count_groups(connection: Connection, question: Question) -> Counted:
     rows, arguments = _rows(question, context="null")
     with _driver(connection).cursor() as cursor:
         # Row by row as they come; a cursor of the server would keep it from working in parallel.
-        for is_apart, code, runs, length in cursor.stream(_GROUPS.format(rows=rows), arguments, binary=True):
+        for is_apart, code, runs, length, wrapped in cursor.stream(_GROUPS.format(rows=rows), arguments, binary=True):
             if is_apart:
                 counted.apart.add(code, length)
             else:
-                counted.groups.append(_group(code, question.layouts or (), runs, length))
+                counted.groups.append(_group(code, question.layouts or (), runs, length, wrapped))
     return counted
 
 
-def _group(code: str, layouts: Sequence[Layout], runs: int, length: int) -> RunGroup:
+def _group(code: str, layouts: Sequence[Layout], runs: int, length: int, wrapped: int) -> RunGroup:
     workflow_id, started, ended, form, at, secrets, status = code.split(" ", 6)
     layout = layouts[int(at)] if int(at) >= 0 else None
     times = _bucket(int(started)), _bucket(int(ended))
-    return RunGroup(workflow_id, status, *times, form, layout, PLAIN_SECRETS[int(secrets)], runs, length)
+    return RunGroup(workflow_id, status, *times, form, layout, PLAIN_SECRETS[int(secrets)], runs, length, wrapped)
 
 
 def _bucket(number: int) -> int | None:
@@ -251,17 +309,23 @@ def _rows(question: Question, context: str) -> tuple[str, list[object]]:
     apart, few = _apart(question)
     layout, known = _layouts(question.layouts or ())
     marks = "".join(" and strpos(c.t, %s) = 0" for _ in question.marks)
+    marks += _UNMARKED if marks else ""
+    described = _IS_DESCRIBED.format(marks=marks) if question.described else ""
+    keys = _secret_keys(question.layouts)
     rows = _ROWS.format(
         context=context,
         apart=apart,
-        secrets=secret_bits("f", _secret_keys(question.layouts)),
+        secrets=_SECRETS.format(plain=secret_bits("f.c -> '{key}'", keys), described=secret_bits(_DESCRIBED, keys)),
         layout=layout,
         started=_BUCKET.format(time="started_at"),
         ended=_BUCKET.format(time="ended_at"),
         pivots="".join(_PIVOT.format(at=at) for at in range(len(question.pivots))),
-        form=_FORM.format(marks=marks + _UNMARKED if marks else ""),
+        form=_FORM.format(marks=marks, described=described),
+        wrapped=_WRAPPED if described else "0",
+        contexts=_DESCRIBED_CONTEXTS.format(usual=_USUAL.decode()) if described else _CONTEXTS,
     )
-    return rows, [*few, *known, *times, *times, *question.pivots, *question.marks]
+    pivots = [key for key in question.pivots for _ in _FORMS]
+    return rows, [*few, *known, *times, *times, *pivots, *question.marks, *(question.marks if described else ())]
 
 
 def _layouts(layouts: Sequence[Layout]) -> tuple[str, list[object]]:
@@ -272,7 +336,7 @@ def _layouts(layouts: Sequence[Layout]) -> tuple[str, list[object]]:
         least = {"": None} | dict.fromkeys(range(1, len(keys)))
         known += [workflow_id, list(keys), json.dumps(least)]
     each = "".join(_LAYOUT.format(at=at) for at in range(len(layouts)))
-    return f"case when f.form is distinct from 'legacy' then -1 {each}else -1 end", known
+    return f"case when (f.form in {_FORMS}) is not true then -1 {each}else -1 end", known
 
 
 def _secret_keys(layouts: Sequence[Layout] | None) -> Sequence[str]:
@@ -288,7 +352,7 @@ def _apart(question: Question) -> tuple[str, list[object]]:
     if question.marks:
         conditions += _MAY_HOLD_FILES
     if question.layouts is not None:
-        conditions += " or (s.form = 'legacy' and s.layout < 0)"
+        conditions += f" or (s.form in {_FORMS} and s.layout < 0)"
     if question.longest is not None:
         conditions += f" or s.bytes > {int(question.longest)}"
     if question.longest_value is not None:

@@ -123,7 +123,7 @@ _IS_PLAIN = """
     coalesce(left(t, 1) = '{{' and t <> '{{}}' and octet_length(t) <= {levels}
         and strpos(t, 'MEMORY') = 0 and strpos(t, 'FILE') = 0 and strpos(t, 'JSON') = 0 {marks}, false)"""
 _BLANK = ", ".join(f"'{value.decode()}'" for value in sorted(BLANK_VALUES))
-_BIT = "case when coalesce(({row}.c -> '{key}')::text, 'null') <> all(array[{blank}]) then {bit} else 0 end"
+_BIT = "case when coalesce(({value})::text, 'null') <> all(array[{blank}]) then {bit} else 0 end"
 PLAIN_SECRETS = [
     tuple(key for at, key in enumerate(SECRET_KEYS) if bits >> at & 1) for bits in range(1 << len(SECRET_KEYS))
 ]
@@ -133,9 +133,12 @@ _BRIEF = f"""
     case when r.is_plain then {{secrets}} end"""
 
 
-def secret_bits(row: str, keys: Sequence[str] = SECRET_KEYS) -> str:
-    """Gives the expression that tells which of some reserved keys `c` of a row has with a value that is not blank."""
-    bits = [_BIT.format(row=row, key=key, blank=_BLANK, bit=1 << SECRET_KEYS.index(key)) for key in keys]
+def secret_bits(value: str, keys: Sequence[str] = SECRET_KEYS) -> str:
+    """Gives the expression that tells which of some reserved keys have a value that is not blank.
+
+    `value`: the expression that gives the value of a `{key}`.
+    """
+    bits = [_BIT.format(value=value.format(key=key), blank=_BLANK, bit=1 << SECRET_KEYS.index(key)) for key in keys]
     return " + ".join(bits) or "0"
 
 
@@ -143,7 +146,7 @@ def _brief(brief: Sequence[str]) -> tuple[str, str]:
     """Gives what tells a plain context, and the columns that say of it what there is to say."""
     marks = " ".join("and strpos(t, %s) = 0" for _ in brief)
     plain = _IS_PLAIN.format(levels=2 * MAX_DEPTH, marks=marks)
-    return plain, _BRIEF.format(secrets=secret_bits("r"))
+    return plain, _BRIEF.format(secrets=secret_bits("r.c -> '{key}'"))
 
 
 def _postgresql_pieces(connection: Connection, tables: Tables, brief: Sequence[str] | None) -> Iterator[list[Scanned]]:

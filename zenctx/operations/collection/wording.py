@@ -109,14 +109,19 @@ def _beside(summary: GcSummary, *, only_trash: bool) -> str:
     ]
     if not only_trash:
         parts += [
-            f"{summary.held:,} of {counted(summary.files_in_store, 'file', 'files')} are needed",
-            f"{summary.waiting:,} are left for now" if summary.waiting else "",
+            _needed(summary),
+            counted(summary.waiting, "is", "are") + " left for now" if summary.waiting else "",
             counted(summary.zombies, "run shows", "runs show") + " no sign of life" if summary.zombies else "",
             counted(temporaries, "temporary file of the engine stays", "temporary files of the engine stay")
             if temporaries
             else "",
         ]
     return "".join(f"{', ' if number else '; '}{part}" for number, part in enumerate(filter(None, parts)))
+
+
+def _needed(summary: GcSummary) -> str:
+    files = counted(summary.files_in_store, "file", "files")
+    return f"{summary.held:,} of {files} {'is' if summary.held == 1 else 'are'} needed"
 
 
 def counted(count: int, one: str, many: str) -> str:

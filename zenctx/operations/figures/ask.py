@@ -8,7 +8,7 @@ from uuid import UUID
 
 from zenctx.context.classes import ZOMBIE_AGE
 from zenctx.context.forms import Form
-from zenctx.context.shapes import IsInside, Shape, shape_of
+from zenctx.context.shapes import IsInside, Shape, StorageKind, shape_of
 from zenctx.database import run_groups
 from zenctx.database.engine import Connection
 from zenctx.database.run_groups import Layout, Question
@@ -59,7 +59,7 @@ def ask(
     alive = _alive(connection, groups) if found.is_alike(layouts, pivots) else None
     if alive is None:
         connection.rollback()
-        return Asked(None, has_plain=found.others <= _HALF * found.count)
+        return Asked(None, has_plain=found.others + found.described <= _HALF * found.count)
     question = Question(
         limits=groups.limits,
         bounds=BOUNDS,
@@ -69,6 +69,7 @@ def ask(
         longest_value=found.entries.floor if wanted.top else None,
         pivots=pivots,
         apart=_ids([*groups.held, *found.runs.all_(), *found.entries.all_(), *alive]),
+        described=found.described > 0,
     )
     return Asked(question)
 
@@ -94,6 +95,8 @@ def _ids(run_ids: Iterable[str]) -> list[str]:
 
 
 class _Measured(NamedTuple):
+    """A run that the server can judge; `length` without what wraps values into descriptors."""
+
     layout: Layout
     length: int
     sizes: Mapping[str, int]
@@ -110,6 +113,7 @@ class _Sample:
     wanted: Wanted
     count: int = 0
     others: int = 0
+    described: int = 0
     measured: list[_Measured] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -120,12 +124,17 @@ class _Sample:
     def take(self, run_id: str, workflow_id: str, text: bytes | None, shape: Shape) -> None:
         """Takes one run."""
         self.count += 1
-        self.others += shape.form not in (Form.LEGACY, Form.NULL, Form.EMPTY)
-        if not self.wanted.entries or shape.form is not Form.LEGACY or text is None:
+        if shape.form in (Form.NULL, Form.EMPTY) or text is None:
+            return
+        wrapped = 0 if shape.form is Form.LEGACY else _wrapping(text, shape)
+        self.others += wrapped is None
+        self.described += bool(wrapped)
+        if not self.wanted.entries or wrapped is None:
             return
         sizes = dict(zip(shape.keys, map(len, shape.values), strict=True))
-        layout = Layout(workflow_id, shape.keys, len(text) - sum(sizes.values()))
-        self.measured.append(_Measured(layout, len(text), sizes))
+        length = len(text) - wrapped
+        layout = Layout(workflow_id, shape.keys, length - sum(sizes.values()))
+        self.measured.append(_Measured(layout, length, sizes))
         if len(text) > self.runs.floor:
             self.runs.add(len(text), run_id)
         for size in sizes.values():
@@ -164,3 +173,9 @@ class _Sample:
         if not self.wanted.top:
             return []
         return [each for each in self.measured if max(each.sizes.values()) <= floor < each.beside(pivots)]
+
+
+def _wrapping(text: bytes, shape: Shape) -> int | None:
+    """Gives what wraps values into descriptors of which the server judges; None for all others."""
+    is_in_memory = shape.form is Form.DESCRIPTORS and shape.kind is StorageKind.MEMORY
+    return run_groups.wrapping(text, len(shape.keys)) if is_in_memory else None

@@ -128,12 +128,12 @@ class Tally:
                 self.releases.add(row, group.run_class, files, file_bytes)
 
     def add_group(self, alike: RunGroup, group: Group) -> None:
-        """Adds up runs of plain values that are alike, their group being known."""
+        """Adds up runs that are alike, their group being known."""
         group.runs += alike.runs
         group.context_bytes += alike.bytes
         if alike.layout is not None:
             group.entries += alike.runs * len(alike.layout.keys)
-            group.inline_bytes += alike.bytes - alike.runs * alike.layout.around
+            group.inline_bytes += alike.bytes - alike.wrapped - alike.runs * alike.layout.around
         if alike.secrets and group.is_finished:
             group.secrets[alike.secrets] = group.secrets.get(alike.secrets, 0) + alike.runs
 

@@ -8,7 +8,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
-from zenctx.database import journal
+from zenctx.database import conversions, journal
 from zenctx.database.checks import has_table, require_zenctx_tables
 from zenctx.database.engine import Database
 from zenctx.database.errors import TransientDatabaseError
@@ -36,6 +36,8 @@ class Status(Progress):
         self._sweep = self._rows = self._bytes = 0
         self._note = ""
         self._facts: dict[str, object] = {}
+        self.converted = 0
+        """How many contexts are on record as converted, as of the last time that was looked up."""
 
     def start(self, total: int | None, unit: str) -> None:
         """Another sweep begins."""
@@ -72,6 +74,7 @@ class Status(Progress):
             "rows": self._rows,
             "total": self._total,
             "bytes": self._bytes,
+            "converted": self.converted,
             "seconds": round(monotonic() - self._started, 1),
             "note": self._note,
             **self._facts,
@@ -92,7 +95,7 @@ def on_record(database: Database, plan: MigrationPlan, status: Status) -> Iterat
 
         def write_down() -> None:
             while not over.wait(EVERY_SECONDS):
-                _write_down(session, database, plan.operation_id, status.counts)
+                _write_down(session, database, plan.operation_id, status)
 
         thread = Thread(target=write_down, name="zenctx-status", daemon=True)
         thread.start()
@@ -103,12 +106,12 @@ def on_record(database: Database, plan: MigrationPlan, status: Status) -> Iterat
             thread.join()
 
 
-def _write_down(
-    session: Session, database: Database, operation_id: str, counts: Callable[[], Mapping[str, object]]
-) -> None:
+def _write_down(session: Session, database: Database, operation_id: str, status: Status) -> None:
     try:
         with database.translated_errors():
-            journal.progress(session.connection, operation_id, counts())
+            # What is on record, rather than what this process knows of: workers tell it of rows they have looked at.
+            status.converted = conversions.count_of(session.connection, operation_id)
+            journal.progress(session.connection, operation_id, status.counts())
     except (TransientDatabaseError, RuntimeError):
         # Whether anybody can read it is no reason to end the migration: the next time it is tried anew.
         try:
@@ -122,7 +125,8 @@ class StatusItem:
     """One migration. `outcome` None: it has not ended; `updated_at`: its last sign of life.
 
     While it is under way: `rows` have been looked at in this sweep, `batch_rows` at a time, and it `waits_for` what
-    that says (None: it is at work). `converted` is told at the end.
+    that says (None: it is at work). `converted` is how many contexts it has on record so far, in all sweeps and by all
+    of its workers.
     """
 
     operation_id: str
