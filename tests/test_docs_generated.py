@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from tests.support.generated import CLI, TROUBLESHOOTING, cli_guide, modules_of_parts, with_messages
 from tests.support.guides import broken_links, sections
 from tests.support.messages import collected
+from tests.support.outcomes import outcomes, parts_of
 from tests.support.texts_of_code import modules
 from zenctx.cli.app import COMMANDS, app
 from zenctx.cli.exit_codes import EXIT_CODES
@@ -18,7 +19,6 @@ GUIDE = TROUBLESHOOTING.read_text()
 PASSED_ON = {
     "zenctx.config.spring.sources: SettingsError(f'{found.label} {error}'",
     "zenctx.database.url: SettingsError(message",
-    "zenctx.operations.collection.explain: DamagedFileError(f'{error.message}: {why}'",
     "zenctx.operations.collection.guards: RefusedError(self.message",
     "zenctx.operations.metrics: StoreError(self.figures.store_problem",
     "zenctx.operations.migration.worker: PartialError(error.message",
@@ -46,6 +46,34 @@ def test_every_message_is_found() -> None:
     assert len(collected().messages) > 600
     new = [place for place in collected().unresolved if not place.startswith(tuple(PASSED_ON))]
     assert new == [], "no word of these can be told from the source: write them so that it can, or name them above"
+
+
+def test_every_last_line_is_found() -> None:
+    """What a command says that ends with another code than 0: the guide has every sentence, and no stale one."""
+    parts = {part for outcome in outcomes() for part in outcome.parts}
+    assert len(parts) > 150
+    cells = [part for cell in re.findall(r"^\| (.+?) \| ", GUIDE, re.MULTILINE) for part in parts_of(_plain(cell))]
+    said = "\n".join(cells)
+    missing = [each for each in outcomes() if each.is_sentence and not all(part in said for part in each.parts)]
+    assert missing == [], f"add them to 'The last lines of a command' in {TROUBLESHOOTING.name}"
+    rows = re.findall(
+        r"^\| (.+) \| ([a-z, ]+) \| ([\d, ]+) \| ", sections(GUIDE)["The last lines of a command"], re.MULTILINE
+    )
+    assert len(rows) > 80
+    sentences = sorted(parts, key=len, reverse=True)
+    stale = {cell: rest for cell, *_ in rows if (rest := _without(_plain(cell), sentences))}
+    assert stale == {}, "no command says this any more"
+    assert {name for _, names, _ in rows for name in names.split(", ")} <= {entry.words for entry in COMMANDS}
+    assert {int(code) for *_, codes in rows for code in codes.split(", ")} <= set(EXIT_CODES)
+
+
+def _without(text: str, parts: list[str]) -> list[str]:
+    """Give the words of a text that are in none of its parts."""
+    for part in parts:
+        # A short part, such as `is`, is not to be found within a word.
+        before, after = (r"\b" if end.isalnum() else "" for end in (part[0], part[-1]))
+        text = re.sub(f"{before}{re.escape(part)}{after}", "…", text)
+    return re.findall(r"[a-z]{2,}", text)
 
 
 FAILURES = (

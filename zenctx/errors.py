@@ -8,6 +8,7 @@ ZenctxError                 1   unexpected
 │   ├── InvalidContextError     a context that cannot be read as a JSON object
 │   ├── InvalidDescriptorError  an entry that contradicts itself
 │   └── DamagedFileError        a file that is missing, short or altered
+│       ├── MissingFileError        one that is not there
 │       └── AlteredFileError        one that is there, with another content
 ├── RefusedError            5   a guard said no; nothing was changed
 │   └── LocatorRefusedError     a locator that leaves the configured directories
@@ -74,6 +75,12 @@ class DamagedFileError(DataError):
     """A file that a descriptor names and that is missing, short or altered."""
 
     kind = "damaged_file"
+
+
+class MissingFileError(DamagedFileError):
+    """A file that is not there, or in whose place lies something that is no file."""
+
+    kind = "missing_file"
 
 
 class AlteredFileError(DamagedFileError):

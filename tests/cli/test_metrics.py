@@ -55,9 +55,9 @@ def test_everything_that_happened_is_measured(past: Past) -> None:
     assert {kind: count for kind, count in found["zenctx_value_failures_total"].items() if count} == {
         ("quarantined", "creation"): 1,
         ("altered", "restoration"): 1,
-        ("damaged", "restoration"): 2,
+        ("damaged", "restoration"): 1,
         ("invalid", "restoration"): 1,
-        ("missing", "restoration"): 1,
+        ("missing", "restoration"): 2,
     }
     assert found["zenctx_operations_total"]["snapshot", "partial"] == 1
     assert found["zenctx_operation_last_exit_code"]["gc",] == 0
@@ -169,7 +169,7 @@ def test_failures_of_single_values_are_counted_over_all_commands(console: Consol
     for command in (("cat", RUN, "a"), ("inspect", RUN, "a"), ("diff", RUN, other), ("diff", RUN, RUN)):
         assert console.run(*command).exit_code == 4, command
     found = samples("\n".join(console.lines("metrics")) + "\n")["zenctx_value_failures_total"]
-    assert found["damaged", "restoration"] == 4
+    assert found["missing", "restoration"] == 4
 
 
 def rows() -> Iterator[tuple[str, str, str, str]]:

@@ -1,5 +1,7 @@
 """Tests of `zenctx verify`."""
 
+import os
+
 import pytest
 
 from tests.cli.console import ABSENT, OTHER, RUN, Console, descriptor, missing_file
@@ -53,7 +55,7 @@ def test_a_missing_file_is_an_error(migrated: Console) -> None:
         "TO",
         "DO",
     ]
-    assert row.startswith(f"error     damaged  {RUN}  large  -         683.6 KiB  the file ")
+    assert row.startswith(f"error     missing  {RUN}  large  -         683.6 KiB  the file ")
     assert message == "2 runs, 3 entries, 1 file (0 bytes) read back: 1 error."
     assert step.startswith("Every error names a value")
 
@@ -129,6 +131,24 @@ def test_the_repository_is_read_too(migrated: Console) -> None:
     assert (item["severity"], item["kind"], item["path"]) == ("error", "damaged", str(damaged))
     assert item["snapshot_id"] == migrated.document("snapshots")["items"][0]["snapshot_id"]
     assert (document["summary"]["runs"], document["summary"]["snapshots"]) == (0, 1)
+
+
+def test_every_command_calls_a_missing_file_missing(sqlite_console: Console) -> None:
+    """One word for one thing, whether a pipe lies in its place or nothing; an altered file is called otherwise."""
+    context = compact({"a": missing_file(), "b": missing_file("pipe")})
+    sqlite_console.rows.add(context, run_id=RUN, status="RUNNING", ended=None)
+    directory = sqlite_console.folder / "data/context-files/persistent" / RUN
+    directory.mkdir(parents=True)
+    os.mkfifo(directory / "pipe")
+    found = sqlite_console.document("verify", code=4)["items"]
+    assert [item["kind"] for item in found if item["severity"] == "error"] == ["missing", "missing"]
+    taken = sqlite_console.document("snapshot", "--dry-run", code=3)["items"]
+    assert [item["action"] for item in taken if item["key"]] == ["missing", "missing"]
+    for key in ("a", "b"):
+        shown = sqlite_console.document("inspect", RUN, key, code=4)
+        assert shown["error"]["kind"] == "missing_file"
+    collected = sqlite_console.document("gc", "--dry-run", code=5)["items"]
+    assert {item["category"] for item in collected if item["run_id"] == RUN} == {"missing"}
 
 
 def test_looking_changes_nothing(migrated: Console) -> None:

@@ -87,9 +87,12 @@ def test_the_first_failure_can_be_seen() -> None:
          {("restoration", "quarantined"): 3}),
         (operation("verify", exit_code=4, counts={"error_kinds": {"damaged": 2, "shared": 1, "manifest": 9}}),
          {("restoration", "damaged"): 2, ("restoration", "shared"): 1}),
+        (operation("verify", exit_code=4, counts={"error_kinds": {"missing": 2, "released": 1}}),
+         {("restoration", "missing"): 3}),
         (operation("restore", counts={"failed": 2}), {("restoration", "failed"): 2}),
         (operation("cat", exit_code=4, error_kind="damaged_file"), {("restoration", "damaged"): 1}),
         (operation("cat", exit_code=4, error_kind="damaged_file", number=7), {("restoration", "damaged"): 7}),
+        (operation("cat", exit_code=4, error_kind="missing_file"), {("restoration", "missing"): 1}),
         (operation("cat", exit_code=10, error_kind="not_found"), {}),
         (operation("restore_context", exit_code=4, error_kind="invalid_context", counts={"value_failures": {}}),
          {("restoration", "invalid"): 1}),
@@ -221,7 +224,7 @@ def test_a_store_of_contexts_counts_what_failed_and_what_stopped_nobody(shelf: S
     store.close()
     assert [(command, outcome) for command, outcome, _ in shelf.journal()[1:]] == [("context_store", "partial")]
     with shelf.world.database.connect() as connection:
-        assert measured(*journal.alike(connection))["value_failures_total", "damaged", "restoration"] == 2
+        assert measured(*journal.alike(connection))["value_failures_total", "missing", "restoration"] == 2
 
 
 def test_room_is_that_of_where_a_directory_will_be(tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ class RunClass(StrEnum):
     """Somebody wants its files to be kept."""
 
 
+NO_SIGN_OF_LIFE = "it has not ended, and showed no sign of life since"
+"""How the reason of a zombie begins. It stays on record with each of its files that a clean-up released."""
+
 RESUMABLE = frozenset({RunClass.PARKED, RunClass.RETRYING})
 
 
@@ -50,6 +53,11 @@ class RunFacts(NamedTuple):
     pinned: bool = False
     deleted_at: datetime | None = None
     """When its workflow or project was marked as deleted, where that is to count."""
+
+    @property
+    def latest_sign(self) -> datetime | None:
+        """The latest moment at which it is known to have been alive."""
+        return max(filter(None, (self.last_sign, self.started_at, self.ended_at)), default=None)
 
 
 class Classified(NamedTuple):
@@ -88,9 +96,9 @@ def _ended(facts: RunFacts, now: datetime) -> Classified:
 
 def _unfinished(facts: RunFacts, now: datetime) -> Classified:
     # Some other status without an end, and "not over" beside an end: the safe reading of either is that it goes on.
-    signs = [moment for moment in (facts.last_sign, facts.started_at, facts.ended_at) if moment is not None]
-    if signs and not facts.pending_retry and now - max(signs) > ZOMBIE_AGE:
-        return Classified(RunClass.ZOMBIE, f"it has not ended, and showed no sign of life since {_day(max(signs))}")
+    latest = facts.latest_sign
+    if latest is not None and not facts.pending_retry and now - latest > ZOMBIE_AGE:
+        return Classified(RunClass.ZOMBIE, f"{NO_SIGN_OF_LIFE} {_day(latest)}")
     if facts.has_context:
         return Classified(RunClass.PARKED, "it has not ended and has a context")
     return Classified(RunClass.EXECUTING, "it has not ended and has no context")

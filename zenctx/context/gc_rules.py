@@ -105,8 +105,7 @@ def _since(run_class: RunClass, facts: RunFacts, rules: GcRules) -> tuple[dateti
     if run_class is RunClass.DELETED:
         return facts.deleted_at, rules.grace
     if run_class is RunClass.ZOMBIE and rules.include_zombies:
-        signs = [moment for moment in (facts.last_sign, facts.started_at, facts.ended_at) if moment is not None]
-        return max(signs), rules.retention
+        return facts.latest_sign, rules.retention
     return None, timedelta()
 
 

@@ -18,12 +18,12 @@ from zenctx.database.scratch import FileList
 from zenctx.database.scratch_objects import ObjectList
 from zenctx.database.store_binding import BoundKind, bindings, bound_store
 from zenctx.errors import DatabaseError, NotFoundError, UsageError, ZenctxError
-from zenctx.operations.collection.explain import explain_missing
 from zenctx.operations.live_files import live_files
 from zenctx.operations.progress import SILENT, Progress
 from zenctx.operations.record import Looked, note
 from zenctx.operations.repository import open_repository
 from zenctx.operations.verification.hashing import Hasher
+from zenctx.operations.verification.releases import Releases
 from zenctx.operations.verification.report import (
     FindingItem,
     Findings,
@@ -139,8 +139,8 @@ class _Rows:
         with FileList() as listed, Hasher() as hasher:
             hasher.tick = partial(self.progress.advance, 0)
             live = live_files(self.settings)
-            explain = partial(explain_missing, live, self.connection)
-            check = RowCheck(self.request, live, listed, findings, hasher, self._text, explain)
+            releases = Releases(live, self.connection)
+            check = RowCheck(self.request, live, listed, findings, hasher, self._text, releases)
             if self.request.is_whole:
                 check.check_binding(_bound_id(self.connection))
                 check.list_store()
@@ -150,7 +150,7 @@ class _Rows:
                     check.check_row(row)
                 self.progress.advance(len(batch), hasher.take_read())
             hasher.finish()
-            check.report_unreferenced()
+            check.finish()
         return check.counts
 
     def _start(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from zenctx.errors import DamagedFileError, LocatorRefusedError
+from zenctx.errors import LocatorRefusedError, MissingFileError
 from zenctx.store.faults import SpeakingFile, shown, store_error, translated
 from zenctx.store.names import split_name
 
@@ -44,7 +44,7 @@ def open_directory(name: str, parent: int) -> int:
 def open_file(root: Path, name: str) -> BinaryIO:
     """The regular file `name` below `root`, to be read.
 
-    Raises `LocatorRefusedError` for a link on the way, `DamagedFileError` when there is no such regular file,
+    Raises `LocatorRefusedError` for a link on the way, `MissingFileError` when there is no such regular file,
     `StoreError` when the root is missing or something cannot be read.
     """
     with _parent_of(root, name) as (parent, last):
@@ -101,7 +101,7 @@ def _explain(error: OSError, root: Path, name: str, part: str, parent: int) -> N
     if mode is not None:
         _refuse_link(mode, path, part)
     if error.errno in _ABSENT:
-        raise DamagedFileError(f"the file {path} is missing") from error
+        raise MissingFileError(f"the file {path} is missing") from error
     if mode is not None and not stat.S_ISDIR(mode):
         _require_regular(mode, path)
     raise store_error(error, (root / name).parent, "read") from error
@@ -116,4 +116,4 @@ def _refuse_link(mode: int, path: str, part: str) -> None:
 def _require_regular(mode: int, path: str) -> None:
     if not stat.S_ISREG(mode):
         message = f"the file {path} is {_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a regular file"
-        raise DamagedFileError(message, hint="It was not read.")
+        raise MissingFileError(message, hint="It was not read.")

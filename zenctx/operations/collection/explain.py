@@ -22,6 +22,15 @@ def explain_missing(live: LiveFiles, connection: Connection, locator: str) -> st
 
     Leaves no transaction open.
     """
+    record = release_of(live, connection, locator)
+    return told(record) if record is not None else None
+
+
+def release_of(live: LiveFiles, connection: Connection, locator: str) -> ReleaseRecord | None:
+    """Gives what is on record of the release of a locator's file; None where nothing is, or the file is there.
+
+    Leaves no transaction open.
+    """
     try:
         located = live.locators.resolve(locator)
     except LocatorRefusedError:
@@ -29,8 +38,9 @@ def explain_missing(live: LiveFiles, connection: Connection, locator: str) -> st
     if located.root != "persistent" or _is_there(live, located.name):
         return None
     has_records = has_zenctx_tables(connection)
+    record = released.latest(connection, located.name) if has_records else None
     connection.rollback()
-    return explained(connection, located.name) if has_records else None
+    return record
 
 
 def _is_there(live: LiveFiles, name: str) -> bool:
@@ -53,25 +63,21 @@ def explain_over_new_connection(database: Database, live: LiveFiles, locator: st
 def with_reason(database: Database, live: LiveFiles, locator: str, error: DamagedFileError) -> DamagedFileError:
     """Gives the error of a file that cannot be had with who released it, where that is on record."""
     why = explain_over_new_connection(database, live, locator)
-    return error if why is None else DamagedFileError(f"{error.message}: {why}", hint=error.hint)
-
-
-def explained(connection: Connection, path: str) -> str | None:
-    """Gives in a clause who released a file of the persistent directory, when and why; None where nobody did.
-
-    Leaves no transaction open.
-    """
-    return explained_all(connection, [path]).get(path)
+    return error if why is None else type(error)(f"{error.message}: {why}", hint=error.hint)
 
 
 def explained_all(connection: Connection, paths: Sequence[str]) -> dict[str, str]:
-    """Gives the same of each of some files; those that nobody released are absent."""
+    """Gives in a clause who released each of some files of the persistent directory, when and why.
+
+    Those that nobody released are absent. Leaves no transaction open.
+    """
     records = released.latest_of(connection, paths)
     connection.rollback()
-    return {path: _told(record) for path, record in records.items()}
+    return {path: told(record) for path, record in records.items()}
 
 
-def _told(record: ReleaseRecord) -> str:
+def told(record: ReleaseRecord) -> str:
+    """Gives in a clause who released a file, when and why, and whether it can be brought back."""
     day = f"{record.released_at:%Y-%m-%d %H:%M}Z"
     if record.gc_id.startswith("save-"):
         return f"it was released on {day}: {record.reason}"

@@ -17,6 +17,7 @@ OTHER = "other"
 REASONS: Mapping[str, str] = {
     "damaged_file": "damaged",
     "damaged": "damaged",
+    "missing_file": "missing",
     "released": "missing",
     "missing": "missing",
     "altered": "altered",
@@ -33,9 +34,9 @@ REASONS: Mapping[str, str] = {
     "failed": "failed",
 }
 """The reasons for failures of values, by what commands call them; whatever else there is counts as `other`."""
-_OF_ONE_VALUE = ("damaged_file", "invalid_descriptor", "invalid_context", "locator_refused")
+_OF_ONE_VALUE = ("damaged_file", "missing_file", "invalid_descriptor", "invalid_context", "locator_refused")
 _OF_SNAPSHOT = ("missing", "altered", "refused", "unreadable")
-_OF_VERIFY = ("damaged", "released", "refused", "shared", "invalid")
+_OF_VERIFY = ("damaged", "missing", "released", "refused", "shared", "invalid")
 _SEVERITIES = ("error", "warning", "notice")
 _EXPECTED = (
     *((Stage.CREATION.value, reason) for reason in ("quarantined", "invalid", "database", OTHER)),

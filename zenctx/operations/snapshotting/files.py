@@ -16,7 +16,7 @@ from zenctx.context.descriptor import (
 from zenctx.context.forms import Detection, Form, LocatorCheck, classify, detect
 from zenctx.context.quick import count_evident_descriptors
 from zenctx.context.rawjson import split_object, split_repeating
-from zenctx.errors import DamagedFileError, InvalidContextError, LocatorRefusedError, StoreError, ZenctxError
+from zenctx.errors import InvalidContextError, LocatorRefusedError, MissingFileError, StoreError, ZenctxError
 from zenctx.operations.live_files import LiveFiles
 from zenctx.operations.snapshotting.report import Action
 from zenctx.snapshots.file_state import KnownFiles
@@ -172,7 +172,7 @@ def detect_quickly(text: bytes | None, locator_ok: LocatorCheck) -> Detection:
 def problem_of(error: ZenctxError) -> Problem:
     """Gives the problem that an error on opening, looking at or reading a live file is."""
     match error:
-        case DamagedFileError():
+        case MissingFileError():
             action = Action.MISSING
         case LocatorRefusedError():
             action = Action.REFUSED

@@ -4,13 +4,14 @@ Files are listed before the rows are read: whatever is referenced when its row i
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from os import SEEK_END
 
 from zenctx.context.descriptor import DescriptorType, RefValueDescriptor
 from zenctx.context.forms import Detection, Form, detect
 from zenctx.context.quick import count_evident_descriptors
+from zenctx.database.released import ReleaseRecord
 from zenctx.database.rows import RunRow
 from zenctx.database.scratch import FileList
 from zenctx.errors import (
@@ -21,20 +22,29 @@ from zenctx.errors import (
     StoreError,
     ZenctxError,
 )
+from zenctx.operations.collection.explain import told
 from zenctx.operations.live_files import LiveFiles, check_content
 from zenctx.operations.verification.hashing import Digest, Hasher
+from zenctx.operations.verification.releases import Intent, Releases, intent_of
 from zenctx.operations.verification.report import Findings, RowCounts, Severity, VerifyRequest
 from zenctx.store.base import EntryKind
 
 _FORMS_WITH_FILES = (Form.DESCRIPTORS, Form.MIXED, Form.AMBIGUOUS)
+_KINDS = {
+    "damaged_file": "damaged",
+    "missing_file": "missing",
+    "locator_refused": "refused",
+    "invalid_descriptor": "shared",
+}
+_AT_ONCE = 500
+"""Runs of which the engine's other tables are asked at once: there may be no index that helps."""
 
 
 @dataclass(slots=True)
 class RowCheck:
     """Checks rows and live files, and counts them.
 
-    `read_again` gives the context of a run as it is now, None where the run is gone; `explain` says why a file is
-    missing, where that is known.
+    `read_again` gives the context of a run as it is now, None where the run is gone. Call `finish` after the last row.
     """
 
     request: VerifyRequest
@@ -43,8 +53,9 @@ class RowCheck:
     findings: Findings
     hasher: Hasher
     read_again: Callable[[str], bytes | None]
-    explain: Callable[[str], str | None]
+    releases: Releases
     counts: RowCounts = field(default_factory=RowCounts)
+    _late: list[tuple["_Named", ReleaseRecord, str]] = field(default_factory=list)
 
     def check_binding(self, bound_id: str | None) -> None:
         """Compares the directory's marker with the store that the database is bound to."""
@@ -134,19 +145,40 @@ class RowCheck:
             reason = "the context was changed while it was verified: verify it again"
             self.findings.add(Severity.NOTICE, "changed", reason, run_id=row.run_id, key=named.key)
             return
-        kind, severity, reason = _kind(error), Severity.ERROR, error.message
         # Of a part that is looked at by size alone another verification tells; so none is counted twice.
         self.findings.altered += isinstance(error, AlteredFileError) and self.request.hashes(named.locator)
-        released = self.explain(named.locator) if is_damage else None
-        if released is not None:
-            # Of a run that is over that is as it should be; of any other one it is a loss.
-            severity = Severity.NOTICE if _is_over(row) else Severity.ERROR
-            kind, reason = "released", f"{reason}: {released}"
-        path, size = self._path(named.locator), named.descriptor.size
-        self.findings.add(severity, kind, reason, run_id=row.run_id, key=named.key, path=path, size=size)
+        record = self.releases.find(named.locator) if is_damage else None
+        if record is None:
+            self._add(Severity.ERROR, _kind(error), error.message, named)
+        else:
+            self._report_released(named, record, f"{error.message}: {told(record)}")
 
-    def report_unreferenced(self) -> None:
-        """Names the files that were listed and that no row holds."""
+    def _report_released(self, named: "_Named", record: ReleaseRecord, reason: str) -> None:
+        intent = intent_of(named.row, record)
+        if intent is not Intent.MEANT_IF_DEAD:
+            severity = Severity.NOTICE if intent is Intent.MEANT else Severity.ERROR
+            self._add(severity, "released", reason, named)
+            return
+        self._late.append((replace(named, row=named.row._replace(text=None)), record, reason))
+        if len(self._late) >= _AT_ONCE:
+            self._report_late()
+
+    def _report_late(self) -> None:
+        late, self._late = self._late, []
+        dead = self.releases.are_dead([(named.row, record) for named, record, _ in late]) if late else []
+        for (named, _, reason), is_dead in zip(late, dead, strict=True):
+            self._add(Severity.NOTICE if is_dead else Severity.ERROR, "released", reason, named)
+
+    def _add(self, severity: Severity, kind: str, reason: str, named: "_Named") -> None:
+        path, size = self._path(named.locator), named.descriptor.size
+        self.findings.add(severity, kind, reason, run_id=named.row.run_id, key=named.key, path=path, size=size)
+
+    def finish(self) -> None:
+        """Reports what was put off, and the files that were listed and that no row holds."""
+        self._report_late()
+        self._report_unreferenced()
+
+    def _report_unreferenced(self) -> None:
         for name in self.listed.free():
             try:
                 size = self.live.store.stat(name).size
@@ -173,11 +205,5 @@ class _Named:
     locator: str
 
 
-def _is_over(row: RunRow) -> bool:
-    return row.ended_at is not None and row.status not in ("RUNNING", "WAITING")
-
-
 def _kind(error: ZenctxError) -> str:
-    return {"damaged_file": "damaged", "locator_refused": "refused", "invalid_descriptor": "shared"}.get(
-        error.kind, error.kind
-    )
+    return _KINDS.get(error.kind, error.kind)
