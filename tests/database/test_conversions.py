@@ -103,6 +103,17 @@ def test_a_batch_that_is_not_committed_is_not_seen_though_a_later_one_is(postgre
     assert [found.has(number) for number in (1, 2, 3)] == [True, False, True]
 
 
+def test_the_very_first_batch_may_be_the_one_that_is_not_committed(postgresql_rows: Rows) -> None:
+    """Nothing with a lower number is there to tell that one is missing."""
+    rows = postgresql_rows
+    with rows.database.connect() as slow, write_transaction(slow):
+        conversions.record(slow, "op-1", "legacy", [str(uuid4())])
+        record(rows, "legacy", [str(uuid4())], "op-2")
+        with rows.database.connect() as connection:
+            found = conversions.seen(connection)
+    assert found == Seen(2, "op-2", (1,))
+
+
 def test_without_rights_it_is_not_known_what_is_seen(postgresql_rows: Rows) -> None:
     """None, and not 'nothing': the snapshot then goes by time."""
     rows = postgresql_rows

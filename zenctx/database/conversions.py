@@ -23,10 +23,13 @@ _STAGE = """
     (run_id blob primary key, direction text, operation_id text) without rowid"""
 _STAGED = "select run_id, direction, operation_id from temp.zenctx_converted where run_id in ({})"
 _IDS_AT_ONCE = 100
-_NEWEST = (
-    select(zenctx_conversion.c.id, zenctx_conversion.c.operation_id).order_by(zenctx_conversion.c.id.desc()).limit(2000)
-)
+_LOOKED_AT = 2000
 """No transaction is open for as long as two thousand batches of others take."""
+_NEWEST = (
+    select(zenctx_conversion.c.id, zenctx_conversion.c.operation_id)
+    .order_by(zenctx_conversion.c.id.desc())
+    .limit(_LOOKED_AT)
+)
 _MOST_UNSEEN = 10_000
 _RECORD = (zenctx_conversion.c.direction, zenctx_conversion.c.operation_id, zenctx_conversion.c.run_ids)
 
@@ -128,7 +131,9 @@ def seen(connection: Connection) -> Seen | None:
     if not found:
         return Seen(0, "")
     numbers = {row.id for row in found}
-    unseen = (number for number in range(found[0].id, min(numbers), -1) if number not in numbers)
+    # Where these are all there are, one with a lower number than theirs may be on its way as well.
+    floor = min(numbers) if len(numbers) == _LOOKED_AT else 0
+    unseen = (number for number in range(found[0].id, floor, -1) if number not in numbers)
     return Seen(found[0].id, found[0].operation_id, tuple(islice(unseen, _MOST_UNSEEN)))
 
 
