@@ -8,8 +8,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support.postgres import Database, Server, all_postgres_bins, running_server, temporary_database
+from tests.support.postgres import Database, Server, all_postgres_bins, running_server, share_models, temporary_database
 from tests.support.quick import keep_nothing, pass_for_disk, work_quickly
+from tests.support.warm import share_warm_python
 
 # No deadline: how long one example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("zenctx", deadline=None)
@@ -27,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     pass_for_disk()
     if config.getoption("numprocesses", None) and "not soak" in config.getoption("markexpr"):
         work_quickly()
+        share_models()
+        share_warm_python()
 
 
 def pytest_collection_finish() -> None:

@@ -45,7 +45,7 @@ def anywhere(_: str) -> bool:
 def there(text: bytes, rules: StorageRules, files: Files) -> bytes:
     """Turn a context into descriptors, whatever its values look like."""
     wrapped = wrap(split_object(text), rules)
-    return wrapped.text([files.put(value.content) for value in wrapped.large])
+    return wrapped.text([files.put(bytes(value.content)) for value in wrapped.large])
 
 
 def back(text: bytes, files: Files, bytes_as: BytesAs = BytesAs.REFUSE) -> bytes:

@@ -3,13 +3,15 @@
 import json
 from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.context import texts
-from zenctx.context.scanner import Kind, decode_string, deeper_than, end_of_value, parts, scan
+from zenctx.context import scanner
+from zenctx.context.scanner import Kind, check_utf8, decode_string, deeper_than, end_of_value, parts, scan
 from zenctx.errors import InvalidContextError
 
 
@@ -108,6 +110,22 @@ def test_errors_name_the_byte(text: bytes, message: str) -> None:
     assert caught.value.message == message
 
 
+@given(st.binary(max_size=12) | st.text(max_size=12).map(str.encode), st.integers(1, 5))
+def test_utf8_is_checked_alike_in_pieces(text: bytes, piece: int) -> None:
+    """Where a long text is cut for it makes no difference, and the byte at fault is the same."""
+    try:
+        text.decode()
+        fault = None
+    except UnicodeDecodeError as error:
+        fault = f"not UTF-8 at byte {error.start}"
+    with patch.object(scanner, "_PIECE", piece):
+        if fault is None:
+            check_utf8(text)
+        else:
+            with pytest.raises(InvalidContextError, match=f"^{fault}$"):
+                check_utf8(text)
+
+
 @given(texts.documents)
 def test_parts_are_the_direct_parts(text: bytes) -> None:
     """They are those that Python's parser finds, in the same order; a scalar has none."""
@@ -130,14 +148,15 @@ def test_the_end_of_a_value_is_that_of_its_last_bracket() -> None:
     assert next(tokens).start == 14
 
 
-@given(texts.documents, st.integers(0, 5))
-@example(b'"[[[[" ', 1)
-@example(rb'["\"[[[",[]]', 2)
-@example(rb'["\\","[[["]', 1)
-@example(rb'["\\\\\"[[",{}]', 2)
-def test_depth_is_that_of_a_parsed_value(text: bytes, levels: int) -> None:
-    """Brackets in strings, and quotes behind any number of backslashes, do not count."""
-    assert deeper_than(text, levels) == (depth(json.loads(text)) > levels)
+@given(texts.documents, st.integers(0, 5), st.sampled_from([1, 2, 3, 7, 65536]))
+@example(b'"[[[[" ', 1, 65536)
+@example(rb'["\"[[[",[]]', 2, 1)
+@example(rb'["\\","[[["]', 1, 3)
+@example(rb'["\\\\\"[[",{}]', 2, 4)
+def test_depth_is_that_of_a_parsed_value(text: bytes, levels: int, piece: int) -> None:
+    """Brackets in strings, and quotes behind any number of backslashes, do not count, wherever a long text is cut."""
+    with patch.object(scanner, "_PIECE", piece):
+        assert deeper_than(text, levels) == (depth(json.loads(text)) > levels)
 
 
 @pytest.mark.parametrize("count", [1, 63, 64, 65, 66, 200])

@@ -1,12 +1,16 @@
 """The tables that are needed are there, or one sentence says which is missing and what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
 from tests.support.engine_schema import create_engine_schema
 from zenctx.database.checks import (
     can_read,
     current,
+    has_column,
     has_table,
     has_zenctx_tables,
     require_engine_tables,
@@ -35,6 +39,21 @@ def run(database: Database, *statements: str) -> None:
     with database.connect() as connection, write_transaction(connection):
         for statement in statements:
             connection.execute(text(statement))
+
+
+@contextmanager
+def asked_by(connection: Connection) -> Iterator[list[str]]:
+    """Give the statements that a connection executes within the block."""
+    statements = list[str]()
+
+    def note(_connection: Connection, _cursor: object, statement: str, *_more: object) -> None:
+        statements.append(statement)
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
 
 
 def test_the_engines_tables_are_recognised(database: Database) -> None:
@@ -134,3 +153,44 @@ def test_an_emptied_version_table_counts_as_no_tables(database: Database) -> Non
     upgrade(database)
     run(database, "delete from zenctx_revision")
     assert current(database).revision is None
+
+
+def test_what_is_there_is_not_looked_up_again(database: Database) -> None:
+    """Over the same connection; what comes later is found all the same, and so is a column that comes later."""
+    with database.connect() as connection:
+        assert not has_table(connection, "things")
+        connection.rollback()
+        run(database, "create table things (id int)")
+        assert has_table(connection, "things")
+        assert not has_column(connection, "things", "more")
+        connection.rollback()
+        run(database, "alter table things add more int")
+        assert has_column(connection, "things", "more")
+        with asked_by(connection) as statements:
+            assert has_table(connection, "things")
+            assert has_column(connection, "things", "more")
+            assert has_column(connection, "things", "id")
+        assert statements == []
+
+
+def test_another_connection_looks_for_itself(database: Database) -> None:
+    """Also one that is the same session again."""
+    run(database, "create table things (id int)")
+    with database.connect() as connection:
+        assert has_table(connection, "things")
+    run(database, "drop table things")
+    with database.connect() as connection:
+        assert not has_table(connection, "things")
+        assert not has_column(connection, "things", "id")
+
+
+def test_the_engines_tables_are_looked_at_anew_each_time(database: Database) -> None:
+    """That they are as required is never taken from memory."""
+    with database.connect() as connection, write_transaction(connection):
+        create_engine_schema(connection)
+    with database.connect() as connection:
+        require_engine_tables(connection)
+        connection.rollback()
+        run(database, "alter table workflow_runs rename column ended_at to over_at")
+        with pytest.raises(DatabaseError, match="without a column ended_at"):
+            require_engine_tables(connection)

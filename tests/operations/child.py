@@ -9,6 +9,7 @@ and says that the process is gone. The second form migrates once and says how th
 after it, as JSON.
 """
 
+import gc
 import json
 import os
 import sys
@@ -26,6 +27,7 @@ from zenctx.operations.verify import VerifyRequest, verify
 
 BATCH_ROWS = 25
 PATIENCE_SECONDS = 30.0
+RETRY_SECONDS = 0.01
 
 
 def say(text: str) -> None:
@@ -60,6 +62,7 @@ def run(url: str, folder: Path, options: dict[str, str]) -> None:
                 report = migrate(database, settings, request(batch_rows=BATCH_ROWS), lambda _item: None, Dots())
             except ZenctxError as error:
                 if isinstance(error, LockedError) and time.monotonic() < deadline:
+                    time.sleep(RETRY_SECONDS)
                     continue
                 say(f"\n{error.message}\n")
                 return
@@ -82,6 +85,7 @@ def once(url: str, folder: str, options: str) -> None:
 
 def main(url: str, folder: str, options: str) -> None:
     """Start a migration for each line."""
+    gc.freeze()  # else the garbage collector of each child would touch, and so copy, all that is in memory
     say("ready\n")
     for _ in sys.stdin:
         child = os.fork()

@@ -1,5 +1,6 @@
 """Serves work that is to be killed: everything is imported once, and each piece of work is a child."""
 
+import gc
 import json
 import os
 import sys
@@ -11,6 +12,8 @@ def serve(work: Callable[[str], int]) -> None:
 
     An empty line lets it wait for all of them, and say how each ended, as JSON.
     """
+    # Else the garbage collector of each child would touch, and so copy, all that is in memory.
+    gc.freeze()
     _say("ready")
     children: list[int] = []
     for line in sys.stdin:

@@ -6,6 +6,7 @@ Says "ready", then cleans up once for each line that it reads, in a process of i
 process, and at the end how it ended. On a second line it waits for the end, and says that the process is gone.
 """
 
+import gc
 import os
 import sys
 import time
@@ -20,6 +21,7 @@ from zenctx.operations.collection.request import Limit
 from zenctx.operations.gc import GcRequest, Given
 
 PATIENCE_SECONDS = 30.0
+RETRY_SECONDS = 0.01
 
 
 def say(text: str) -> None:
@@ -39,6 +41,7 @@ def run(url: str, folder: Path) -> None:
                 report = operation.collect(Given(database, settings, request, lambda _item: say(".")))
             except ZenctxError as error:
                 if isinstance(error, LockedError) and time.monotonic() < deadline:
+                    time.sleep(RETRY_SECONDS)
                     continue
                 say(f"\n{error.message}\n")
                 return
@@ -48,6 +51,7 @@ def run(url: str, folder: Path) -> None:
 
 def main(url: str, folder: str) -> None:
     """Clean up for each line."""
+    gc.freeze()  # else the garbage collector of each child would touch, and so copy, all that is in memory
     say("ready\n")
     for _ in sys.stdin:
         child = os.fork()

@@ -6,13 +6,14 @@ It says "ready". For each line that it reads, the reference of a snapshot, it st
 says the number of that process; that one says how it ended. On one more line it waits for the end, and says "gone".
 """
 
+import gc
 import json
 import os
 import sys
 import time
 from pathlib import Path
 
-from tests.operations.child import PATIENCE_SECONDS, say
+from tests.operations.child import PATIENCE_SECONDS, RETRY_SECONDS, say
 from zenctx.config import load_settings
 from zenctx.database.engine import Database
 from zenctx.errors import LockedError, ZenctxError
@@ -32,6 +33,7 @@ def run(url: str, folder: Path, options: dict[str, str], reference: str) -> None
                 report = restore(database, settings, RestoreRequest(reference), lambda _item: None)
             except ZenctxError as error:
                 if isinstance(error, LockedError) and time.monotonic() < deadline:
+                    time.sleep(RETRY_SECONDS)
                     continue
                 say(f"failed: {error.message}\n")
                 return
@@ -41,6 +43,7 @@ def run(url: str, folder: Path, options: dict[str, str], reference: str) -> None
 
 def main(url: str, folder: str, options: str) -> None:
     """Start a restoration for each line."""
+    gc.freeze()  # else the garbage collector of each child would touch, and so copy, all that is in memory
     say("ready\n")
     for line in sys.stdin:
         child = os.fork()

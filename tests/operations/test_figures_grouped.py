@@ -73,7 +73,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
 def comparable(figures: Figures) -> dict[str, Any]:
     """All figures, in one order; of the largest their bytes alone, since of equal ones any may be told."""
-    told = {name: getattr(figures, name) for name in figures.__slots__}
+    told = {name: getattr(figures, name) for name in figures.__struct_fields__}
     told["runs"], told["storage"] = Counter(figures.runs), Counter(figures.storage)
     for name in ("largest_runs", "largest_entries"):
         told[name] = [(each.bytes, type(each)) for each in told[name]]

@@ -18,7 +18,7 @@ from tests.support.warm import warm_python
 from zenctx.database.url import parse_database_url
 
 CHECKOUT = Path(__file__).parents[2]
-ROWS, KILLS = 5000, 15
+ROWS, KILLS = 1500, 15
 LARGE_EVERY = 50
 OPTIONS = {"memory-threshold-bytes": "3000"}
 

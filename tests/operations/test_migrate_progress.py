@@ -7,9 +7,13 @@ import pytest
 from tests.operations.test_migrate_concurrent import Recorder
 from tests.operations.world import World
 from zenctx.database import journal
+from zenctx.operations import migrate
 from zenctx.operations.migration import status, sweep
 from zenctx.operations.migration.brakes import Terms
-from zenctx.operations.migration.status import StatusItem, show_status
+from zenctx.operations.migration.report import Range
+from zenctx.operations.migration.request import MigrationRequest
+from zenctx.operations.migration.status import Status, StatusItem, seconds_left, show_status
+from zenctx.operations.progress import SILENT
 
 
 def shown(world: World) -> tuple[list[StatusItem], int]:
@@ -22,6 +26,25 @@ def shown(world: World) -> tuple[list[StatusItem], int]:
 def test_without_any_there_is_nothing_to_show(world: World) -> None:
     """Nor is that an error."""
     assert shown(world) == ([], 0)
+
+
+def test_the_time_left_goes_by_two_speeds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That since the sweep began, and that of the last half minute; who waits has neither."""
+    clock = [0.0]
+    monkeypatch.setattr(status, "monotonic", lambda: clock[0])
+    with world.database.connect() as connection:
+        plan = migrate.plan(world.database, connection, world.settings, MigrationRequest())
+    told = Status(SILENT, plan)
+    told.start(10_000, "rows")
+    counts = told.counts()
+    for _ in range(20):
+        clock[0] += 3
+        told.advance(30 if clock[0] <= 30 else 60)
+        counts = told.counts()
+    # 900 rows in a minute, 600 of them in its second half.
+    assert seconds_left(counts) == Range(9100 // 20, round(9100 / 15))
+    told.note("waiting", waits_for="a lock")
+    assert seconds_left(told.counts()) is None
 
 
 def test_the_last_one_is_shown_when_none_is_running(world: World) -> None:
@@ -55,6 +78,8 @@ def test_one_that_is_under_way_is_shown(postgres_world: World, monkeypatch: pyte
     assert third.converted is not None
     assert 10 <= third.converted <= 20
     assert third.rows_per_second
+    assert third.seconds_left is not None
+    assert 0 <= third.seconds_left.low <= third.seconds_left.high <= 5
     (item,), _ = shown(postgres_world)
     assert (item.operation_id, item.outcome, item.converted) == (third.operation_id, "done", 20)
 

@@ -23,7 +23,7 @@ from zenctx.operations.migration.brakes import Terms
 from zenctx.operations.migration.worker import Job
 
 CHECKOUT = Path(__file__).parents[2]
-ROWS = 4000
+ROWS = 1000
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_worker_that_is_killed_leaves_its_part_to_the_others(shared_world: Wor
             killed.append(started[0])
             os.kill(started[0], signal.SIGKILL)
 
-    outcome = shared_world.migrate(workers=2, batch_rows=20, progress=Recorder(on_batch=kill))
+    outcome = shared_world.migrate(workers=2, batch_rows=10, progress=Recorder(on_batch=kill))
     assert outcome.report.exit_code == 0
     assert (len(killed), recorded(shared_world), outcome.report.summary.converted) == (1, ROWS, ROWS)
     finish_and_compare(shared_world)
@@ -133,7 +133,7 @@ def test_workers_that_are_all_killed_leave_the_work_to_who_began_it(shared_world
         while started:
             os.kill(started.pop(), signal.SIGKILL)
 
-    outcome = shared_world.migrate(workers=3, batch_rows=20, progress=Recorder(on_batch=kill))
+    outcome = shared_world.migrate(workers=3, batch_rows=10, progress=Recorder(on_batch=kill))
     assert (outcome.report.exit_code, outcome.report.summary.converted) == (0, ROWS)
     assert recorded(shared_world) == ROWS
     finish_and_compare(shared_world)
@@ -146,7 +146,7 @@ def test_what_a_worker_fails_with_is_what_the_migration_fails_with(
     send_elsewhere(monkeypatch, "sqlite:////nowhere/none.db")
     recorder = Recorder(on_batch=lambda: time.sleep(0.1))
     with pytest.raises(ZenctxError, match="nowhere") as caught:
-        shared_world.migrate(workers=2, batch_rows=20, progress=recorder)
+        shared_world.migrate(workers=2, batch_rows=10, progress=recorder)
     assert caught.value.exit_code == 3
     assert 0 < recorded(shared_world) < ROWS
     assert shared_world.migrate().report.exit_code == 0
@@ -159,7 +159,7 @@ def test_an_interruption_ends_the_workers_after_whole_batches(shared_world: Worl
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        shared_world.migrate(workers=2, batch_rows=20, progress=Recorder(on_batch=interrupt))
+        shared_world.migrate(workers=2, batch_rows=10, progress=Recorder(on_batch=interrupt))
     assert str(caught.value).startswith(f"{recorded(shared_world):,} contexts were converted")
     assert shared_world.migrate(workers=2).report.exit_code == 0
     finish_and_compare(shared_world)
@@ -176,7 +176,7 @@ def test_workers_stop_together(shared_world: World) -> None:
 @contextmanager
 def host(world: World, *more: str) -> Iterator["subprocess.Popen[str]"]:
     """Migrate by the command line, as from another host."""
-    command = [sys.executable, "-m", "zenctx", "migrate", "--include-active", "--json", "--batch-size", "20", *more]
+    command = [sys.executable, "-m", "zenctx", "migrate", "--include-active", "--json", "--batch-size", "10", *more]
     with subprocess.Popen(
         [*command, "--db", url(world), "--persistent-file-dir", str(world.store)],
         cwd=CHECKOUT,
@@ -215,7 +215,8 @@ def test_two_hosts_share_the_work_and_one_is_killed(shared_world: World) -> None
 
 def test_what_was_left_half_done_is_gone_on_with(shared_world: World) -> None:
     """Parts that are done are not looked at again before the next sweep, and every row is looked at in the last one."""
-    shared_world.migrate(workers=2, batch_rows=20, terms=Terms(max_seconds=0.6))
+    shared_world.migrate(workers=2, batch_rows=10, terms=Terms(max_seconds=0.6, max_rate=1000))
+    assert 0 < recorded(shared_world) < ROWS
     outcome = shared_world.migrate(workers=2)
     assert outcome.report.exit_code == 0
     assert outcome.report.summary.census is not None
@@ -232,7 +233,7 @@ def test_a_worker_that_finds_no_connection_leaves_the_work_to_the_others(
     send_elsewhere(monkeypatch, "postgresql://nobody@127.0.0.1:1/none")
     recorder = Recorder()
     monkeypatch.setattr(recorder, "note", lambda text, **_facts: notes.append(text))
-    outcome = shared_world.migrate(workers=2, batch_rows=20, progress=recorder)
+    outcome = shared_world.migrate(workers=2, batch_rows=10, progress=recorder)
     assert (outcome.report.exit_code, outcome.report.summary.converted) == (0, ROWS)
     assert any("cannot be reached" in note for note in notes)
 

@@ -6,6 +6,7 @@ With `saves` it says "ready", then for each line that it reads it starts a proce
 without end.
 """
 
+import gc
 import json
 import os
 import sys
@@ -125,6 +126,7 @@ def main(url: str, folder: str, run_id: str, phase: str) -> None:
         start(url, folder, run_id, phase)
         return
     start(url, folder, run_id, "look")  # all is imported, once for all
+    gc.freeze()  # else the garbage collector of each child would touch, and so copy, all that is in memory
     say("ready\n")
     for _ in sys.stdin:
         child = os.fork()

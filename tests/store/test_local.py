@@ -1,5 +1,6 @@
 """How the local store writes: order of steps, modes, groups, and what happens beside others."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -39,6 +40,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     spy("fchmod", kind)
     spy("fsync", place)
     spy("rename", lambda *_names, **_fds: "directory")
+    spy("posix_fadvise", kind)
     spy("link", lambda *_names, **_fds: "file")
     spy("unlink", lambda name, **_fd: "temporary" if name.startswith("zenctx-tmp-") else name)
     return done
@@ -62,6 +64,29 @@ def test_a_file_is_durable_before_it_is_named(local: LocalStore, steps: list[tup
     ]
     # The run's directory before them: with its mode, durable, under a temporary name, then in its place.
     assert [step for step, _ in steps[:-7]] == ["fchmod", "fsync", "rename"]
+
+
+@linux
+def test_what_is_not_read_soon_leaves_memory_once_it_is_durable(
+    local: LocalStore, steps: list[tuple[str, str]]
+) -> None:
+    """Not before: the system keeps what it has not written yet, and would be told in vain."""
+    files = [NewFile(RUN, "k", b"x" * 10_000, is_read_soon=is_read_soon) for is_read_soon in (False, True)]
+    stored = local.put_many(files)
+    assert steps.count(("posix_fadvise", "file")) == 1
+    assert steps.index(("posix_fadvise", "file")) > steps.index(("fsync", "file"))
+    assert [(local.root / file.name).read_bytes() for file in stored] == [b"x" * 10_000] * 2
+
+
+def test_a_system_that_forgets_nothing_stores_all_the_same(local: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is advice, and some systems and file systems do not take it."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EINVAL, "not here")
+
+    monkeypatch.setattr(os, "posix_fadvise", refused, raising=False)
+    stored = local.put_many([NewFile(RUN, "k", b"x", is_read_soon=False)])
+    assert [local.stat(file.name).size for file in stored] == [1]
 
 
 @linux

@@ -1,6 +1,7 @@
 """A real PostgreSQL for the tests: found among what is installed, started as a child, gone with its parent."""
 
 import atexit
+import fcntl
 import importlib.util
 import os
 import pwd
@@ -24,6 +25,7 @@ from tests.support import shelved
 
 PASSWORD = "correct-horse"
 PATIENCE_SECONDS = 60.0
+_SHARED = "TEST_POSTGRES_MODELS"
 
 # Where systems keep servers: Debian, Red Hat, Homebrew on both kinds of Mac.
 SYSTEM_BINS = (
@@ -37,10 +39,11 @@ SYSTEM_BINS = (
 HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 DURABLE = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
-# But those that are kept, emptied, for whoever needs one next.
+# But those that are kept, emptied, for whoever needs one next. (The view of that name looks up more, for each test.)
 END_OTHER_CONNECTIONS = """
-    select pg_terminate_backend(pid) from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid() and not (state = 'idle' and query = 'discard all')
+    select pg_terminate_backend(pid) from pg_stat_get_activity(null)
+    where datid = (select oid from pg_database where datname = current_database())
+        and pid <> pg_backend_pid() and not (state = 'idle' and query = 'discard all')
 """
 BEGIN_ANEW = f"""
     do $$
@@ -167,11 +170,34 @@ class Server:
             self._process.wait(PATIENCE_SECONDS)
 
 
+def share_models() -> None:
+    """Let all processes that this one starts copy the same data directories: each made by whoever needs it first."""
+    if _SHARED not in os.environ:
+        folder = tempfile.mkdtemp(prefix="zenctx-pg-models-")
+        os.environ[_SHARED] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+
 @cache
 def _model_of(bin_dir: Path) -> Path:
-    """Make a data directory that no server uses: to copy it takes a tenth of what it takes to make one."""
-    folder = Path(tempfile.mkdtemp(prefix="zenctx-pg-model-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    """Give a data directory that no server uses: to copy it takes a tenth of what it takes to make one."""
+    shared = os.environ.get(_SHARED)
+    if shared is None:
+        folder = Path(tempfile.mkdtemp(prefix="zenctx-pg-model-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return _made(bin_dir, folder)
+    folder = Path(shared, bin_dir.as_posix().strip("/").replace("/", "-"))
+    with Path(shared, f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / "done"
+        if not done.exists():
+            folder.mkdir()
+            _made(bin_dir, folder)
+            done.touch()
+    return folder / "data"
+
+
+def _made(bin_dir: Path, folder: Path) -> Path:
     password_file = folder / "password"
     password_file.write_text(PASSWORD)
     command: list[str | Path] = [*as_ordinary_user(), bin_dir / "initdb", "--pgdata", folder / "data"]

@@ -11,7 +11,6 @@ from tests.support import shelved
 from tests.support.engine_schema import create_engine_schema
 from zenctx.database import revisions
 from zenctx.database.engine import Database, Dialect, write_transaction
-from zenctx.database.schema import REVISIONS
 
 
 def create_all_tables(database: Database) -> None:
@@ -48,9 +47,6 @@ def _in_postgresql(connection: Connection, driver: Any) -> None:
         _create(connection, driver.execute, "postgresql")
         driver.commit()
         shelved.note(run)
-        return
-    # Emptied, they do not say of which revision they are.
-    run(f"insert into zenctx_revision (version_num) values ('{REVISIONS[-1]}')")
 
 
 def _create(connection: Connection, run: Callable[[str], object], dialect: Dialect) -> None:

@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 import traceback
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -30,6 +30,19 @@ import zenctx
 from tests.support.quick import pass_for_disk
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60.0
+_SHARED = "TEST_WARM_PYTHON"
+
+# What others import only when they need it.
+_LATE = (
+    "alembic.command",
+    "platformdirs.unix",
+    "psycopg",
+    "rich.progress",
+    "rich.table",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+)
 
 # Run by an interpreter that imports little: it hands over what the new process is to have, and waits for its code.
 _CALLER = """\
@@ -50,21 +63,39 @@ def warm_zenctx() -> str:
     return "exec " + " ".join(f'"{part}"' for part in (*warm_python(), "-m", "zenctx")) + ' "$@"'
 
 
+def share_warm_python() -> None:
+    """Start the server now, for all processes that this one starts, too."""
+    if _SHARED not in os.environ:
+        os.environ[_SHARED] = str(_started()[0])
+
+
 @cache
 def warm_python() -> tuple[str, ...]:
     """Give what stands for the interpreter in a command `python -m MODULE ...` or `python FILE ...`.
 
-    The server that it asks is started for it.
+    The server that it asks is started for it, unless there is one that is shared.
     """
-    folder = Path(tempfile.mkdtemp(prefix="zenctx-warm-"))
-    caller, address = folder / "caller.py", folder / "socket"
-    caller.write_text(_CALLER)
-    server = subprocess.Popen([sys.executable, "-m", "tests.support.warm", address], cwd=ROOT, stdin=subprocess.PIPE)
-    atexit.register(_end, server, folder)
+    shared, server = os.environ.get(_SHARED), None
+    if shared is None:
+        folder, server = _started()
+    else:
+        folder = Path(shared)
+    address, deadline = folder / "socket", time.monotonic() + PATIENCE_SECONDS
     while not address.exists():
-        assert server.poll() is None, "the server of warm processes did not start"
+        assert server is None or server.poll() is None, "the server of warm processes did not start"
+        assert time.monotonic() < deadline, "the server of warm processes is not there"
         time.sleep(0.01)
-    return sys.executable, "-ISE", str(caller), str(address)
+    return sys.executable, "-ISE", str(folder / "caller.py"), str(address)
+
+
+def _started() -> tuple[Path, "subprocess.Popen[bytes]"]:
+    """Start a server; give its folder."""
+    folder = Path(tempfile.mkdtemp(prefix="zenctx-warm-"))
+    (folder / "caller.py").write_text(_CALLER)
+    command: list[str | Path] = [sys.executable, "-m", "tests.support.warm", folder / "socket"]
+    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE)
+    atexit.register(_end, server, folder)
+    return folder, server
 
 
 def _end(server: subprocess.Popen[bytes], folder: Path) -> None:
@@ -109,7 +140,7 @@ def _import_everything() -> None:
     for package in pkgutil.walk_packages(zenctx.__path__, "zenctx."):
         if not package.name.startswith(("zenctx.__main__", "zenctx.migrations")):
             importlib.import_module(package.name)
-    for name in ("psycopg", "alembic.command", "sqlalchemy.dialects.postgresql.psycopg", "rich.table", "rich.progress"):
+    for name in _LATE:
         importlib.import_module(name)
 
 
@@ -124,8 +155,9 @@ def _answer(call: socket.socket) -> NoReturn:
         os._exit(_run(arguments))
     for stream in streams:
         os.close(stream)
-    call.send(f"{child:16}".encode())
-    call.send(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):16}".encode())
+    with suppress(BrokenPipeError):  # a caller that was killed is told nothing
+        call.send(f"{child:16}".encode())
+        call.send(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):16}".encode())
     os._exit(0)
 
 

@@ -1,10 +1,10 @@
 """The few flags that matter even when the command line as a whole cannot be understood."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 
 class Format(StrEnum):
@@ -31,8 +31,7 @@ COMMON_OPTIONS = (
 _JSON_FORMATS = {"json": Format.JSON, "jsonl": Format.JSONL}
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(NamedTuple):
     """The flags that shape the output: told from the bare arguments first, then from the parsed options.
 
     `textfile` is where metrics of the call go, None for nowhere.

@@ -1,20 +1,20 @@
 """How one attribute of an item becomes one cell of text."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Literal
 
 from zenctx.cli.terminal import neutralise
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.rawjson import RawJson
 
 Squeeze = Literal["fold", "middle", "never", "below"]
 _KIBI = 1024
+_SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(DataStruct, frozen=True):
     """One column of a table, or one line of a report's facts.
 
     `show` turns the attribute's value into text, which is then made harmless. When a terminal is too narrow, a column
@@ -66,6 +66,15 @@ def size(header: str, attribute: str, *, drop: int = 0) -> Column:
 def moment(header: str, attribute: str, *, drop: int = 0) -> Column:
     """A column of times, shown in UTC to the second."""
     return Column(header, attribute, utc, squeeze="never", drop=drop)
+
+
+def duration(header: str, attribute: str, *, drop: int = 0) -> Column:
+    """A column of seconds between a `low` and a `high`, shown as `2-3 min`."""
+
+    def show(value: Any) -> str:
+        return "-" if value is None else time_span(value.low, value.high)
+
+    return Column(header, attribute, show, justify="right", squeeze="never", drop=drop)
 
 
 def plain(value: object) -> str:
@@ -120,6 +129,13 @@ def utc(value: datetime | None) -> str:
         return "-"
     aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     return f"{aware.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def time_span(shortest: float, longest: float) -> str:
+    """Gives `2-3 min` for between so many seconds and so many; `5 s` where both are the same."""
+    size, unit = next((size, unit) for size, unit in _SPANS if longest >= 2 * size or size == 1)
+    low, high = round(shortest / size), round(longest / size)
+    return f"{high} {unit}" if low == high else f"{low}-{high} {unit}"
 
 
 def _joined(values: Iterable[object]) -> str:

@@ -2,8 +2,8 @@
 
 import os
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 
@@ -15,8 +15,7 @@ INTERRUPTED = 130
 BROKEN_PIPE = StdoutClosedError.exit_code
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """`kind` and `message` say what went wrong, `hint` what to do (or None); passwords in URLs are masked."""
 
     kind: str

@@ -1,11 +1,10 @@
 """Decides which columns a narrow terminal shows and how wide each of them is; pure, measured in cells."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
-
+from zenctx.cli.cells import cell_len
 from zenctx.cli.columns import Column
+from zenctx.context.datastruct import DataStruct
 
 GAP = 2
 """Cells between two columns."""
@@ -14,8 +13,7 @@ _NARROWEST_ID = 4
 _ORDER_OF_GIVING_WAY = ("middle", "fold", "below", "never")
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(DataStruct, frozen=True):
     """The columns that are shown, by position, with their widths; those left out; those that stand below the rows."""
 
     shown: tuple[int, ...]
@@ -68,6 +66,9 @@ def shorten(text: str, width: int, ellipsis: str) -> str:
     if cell_len(text) <= width:
         return text
     room = max(width - cell_len(ellipsis), 0)
+    # Lazy: only texts that are too wide come here.
+    from rich.cells import set_cell_size
+
     head = room // 2
     return set_cell_size(text, head).rstrip(" ") + ellipsis + _tail(text, room - head)
 

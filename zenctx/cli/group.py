@@ -1,10 +1,9 @@
 """The tree of commands: each is imported only when it is called, and every error of it ends in one place."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 from typer.main import get_command
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter, Parameter
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One command: its words (`config show`), its line in the help, the section it stands in.
 
     The function is looked up when the command is called: `zenctx.cli.commands.config:show`, or `target`. Without a

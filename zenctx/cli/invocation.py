@@ -4,7 +4,6 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from zenctx.cli.session import Session, wants_colour
 from zenctx.cli.streams import ByteSink
 from zenctx.cli.terminal import neutralise
 from zenctx.config import Settings, load_settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.errors import SetupError, ZenctxError
 from zenctx.operations.progress import SILENT, Progress
 
@@ -28,8 +28,7 @@ _LOOKING = ("cat", "inspect", "diff")
 """Commands that read single values and have no entry in the journal unless one cannot be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class SettingSources:
+class SettingSources(DataStruct, frozen=True):
     """Where this call says settings come from: `given` by name, a settings file, the application's own files."""
 
     given: Mapping[str, str]

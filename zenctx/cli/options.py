@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from zenctx.cli.arguments import Flags, Format
 from zenctx.cli.invocation import Invocation, SettingSources
 from zenctx.cli.session import Session
 from zenctx.config import OPTIONS
+from zenctx.context.datastruct import DataStruct
 from zenctx.errors import DataError, LocatorRefusedError, UsageError
 
 P = ParamSpec("P")
@@ -23,8 +23,7 @@ SETTINGS = "Settings for this call"
 _NO_CODES: Mapping[int, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(DataStruct, frozen=True):
     """A command function as Typer takes it, the examples of its help, and what its exit codes mean."""
 
     function: Callable[..., int]

@@ -1,8 +1,7 @@
 """What a command says, in whatever format: columns, items, one report at the end. Formats implement it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from zenctx.cli.failure import Failure
 
@@ -37,8 +36,7 @@ class Report(Protocol):
         """What to do next, if something should be done; one line for each thing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """What stands in every JSON document, whatever happens: the command's words, and whether it was a dry run."""
 
     command: str | None

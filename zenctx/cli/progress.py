@@ -9,10 +9,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
 from rich.table import Column as RichColumn
 from rich.text import Text
 
-from zenctx.cli.columns import count, human_bytes
+from zenctx.cli.columns import count, human_bytes, time_span
 from zenctx.cli.terminal import neutralise
-
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 _INTERVAL = 0.1
 """Seconds between two updates of the display; calls in between only add up."""
@@ -121,10 +119,7 @@ class _Left(ProgressColumn):
 
 def time_left(things: float, speeds: Sequence[float]) -> str:
     """Gives how long so many things will take at the fastest and at the slowest of some speeds a second."""
-    shortest, longest = things / max(speeds), things / min(speeds)
-    size, unit = next((size, unit) for size, unit in _UNITS if longest >= 2 * size or size == 1)
-    low, high = round(shortest / size), round(longest / size)
-    return f"{high} {unit} left" if low == high else f"{low}-{high} {unit} left"
+    return f"{time_span(things / max(speeds), things / min(speeds))} left"
 
 
 def _columns() -> tuple[ProgressColumn, ...]:

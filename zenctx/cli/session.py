@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -88,9 +87,9 @@ class Session:
         if path is not None:
             from zenctx.cli import textfile
 
-            self.flags = replace(self.flags, textfile=None)
+            self.flags = self.flags._replace(textfile=None)
             textfile.check(path)
-            self.flags = replace(self.flags, textfile=path)
+            self.flags = self.flags._replace(textfile=path)
 
     def record(self, exit_code: int, error: str | None = None) -> int:
         """Writes to the file of `--textfile` how the command ended; gives its exit code.
@@ -108,7 +107,7 @@ class Session:
         except Exception as fault:  # noqa: BLE001 - every error ends here
             failure = describe(fault)
             said = f"The command ended with {exit_code}, and its metrics are not written: {failure.message}"
-            self.tell(replace(failure, message=said).lines)
+            self.tell(failure._replace(message=said).lines)
             return exit_code or failure.exit_code
         return exit_code
 
@@ -154,7 +153,7 @@ class Session:
         if failure.hint is not None or failure.kind != UsageError.kind:
             return failure
         words = ["zenctx", self.command or "", "--help"]
-        return replace(failure, hint=f"See `{' '.join(filter(None, words))}`.")
+        return failure._replace(hint=f"See `{' '.join(filter(None, words))}`.")
 
     def _end_output(self, failure: Failure) -> None:
         try:

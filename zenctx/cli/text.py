@@ -8,7 +8,7 @@ from zenctx.cli.columns import Column
 from zenctx.cli.failure import Failure, as_sentence, as_step
 from zenctx.cli.output import Report
 from zenctx.cli.streams import Stdout
-from zenctx.cli.tables import PlainRows, Rows, TerminalRows
+from zenctx.cli.tables import PlainRows, Rows
 from zenctx.cli.terminal import mask_secrets, neutralise_lines, wrapped
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ class TextOutput:
     def _new_rows(self) -> Rows:
         if not self._stdout.is_terminal:
             return PlainRows(self._stdout, self._columns)
+        # Lazy: off a terminal nothing is laid out.
+        from zenctx.cli.terminal_rows import TerminalRows
+
         width = shutil.get_terminal_size().columns
         return TerminalRows(self._stdout, self._columns, width=width, colour=self._colour)
 

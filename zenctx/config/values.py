@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from zenctx.config.urls import anchor_sqlite, mask_url, sqlite_path
-from zenctx.context.retention import parse_policy
 from zenctx.context.rules import KIB, MIB
 from zenctx.errors import SettingsError, UsageError
 
@@ -116,6 +115,9 @@ def size(*, most: int = MAX_BYTES) -> Callable[[Given], int]:
 
 def parse_keep(given: Given) -> str:
     """Takes rules that say which snapshots are kept, on one line; see `zenctx.context.retention.parse_policy`."""
+    # Lazy: few commands and few files have such rules.
+    from zenctx.context.retention import parse_policy  # noqa: PLC0415
+
     text = parse_text(given)
     try:
         parse_policy(text, safety_days=0)

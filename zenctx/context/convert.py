@@ -4,9 +4,9 @@ Pure: what must go to a file is handed back as a request, and what must come fro
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.descriptor import (
     JSON_MEDIA_TYPE,
     DescriptorType,
@@ -48,8 +48,7 @@ class BytesAs(StrEnum):
     BASE64 = "base64"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredContent:
+class StoredContent(DataStruct, frozen=True):
     """Where a large value has been put: the locator for the engine, bytes, and `sha256:<hex>`."""
 
     locator: str
@@ -57,17 +56,18 @@ class StoredContent:
     checksum: str
 
 
-@dataclass(frozen=True, slots=True)
-class LargeValue:
-    """A value that is to be put in a file of its own, as its JSON text, before the row may name it."""
+class LargeValue(DataStruct, frozen=True):
+    """A value that is to be put in a file of its own, as its JSON text, before the row may name it.
+
+    The text may be a view of the whole row's, which is then kept as long.
+    """
 
     position: int
     key: str
-    content: bytes
+    content: bytes | memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapped:
+class Wrapped(DataStruct, frozen=True):
     """A context on its way to descriptors: all members but the large ones are done."""
 
     members: list[Member]

@@ -3,9 +3,9 @@
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.values import RefValue
 
 
@@ -20,8 +20,7 @@ class Stage(StrEnum):
     """Its temporary file could not be deleted, and stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(DataStruct, frozen=True):
     """A value with which something went wrong: its key (empty where it has none any more), where, and why.
 
     The reason is a clause or sentence without the value; `kind` is that of the error (`ZenctxError.kind`), for counts.
@@ -33,8 +32,7 @@ class Failure:
     kind: str = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class CounterSnapshot:
+class CounterSnapshot(DataStruct, frozen=True):
     """The counts at one moment: values and bytes by kind (MEMORY, JSON, FILE), failures by stage.
 
     `failure_kinds` has those of each stage by the kind of their error.

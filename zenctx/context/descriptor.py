@@ -4,13 +4,13 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
 from typing import Annotated, Literal
 
 import msgspec
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.rawjson import check_document, encode_string, split_repeating
 from zenctx.context.scanner import decode_string
 from zenctx.errors import InvalidContextError, InvalidDescriptorError
@@ -45,8 +45,7 @@ class ChecksumState(StrEnum):
     UNCHECKED = "unchecked"
 
 
-@dataclass(frozen=True, slots=True)
-class RefValueDescriptor:
+class RefValueDescriptor(DataStruct, frozen=True):
     """One stored value. `size` is in bytes (-1: unknown); `inline_value` is exact JSON text (`null` when absent)."""
 
     type: DescriptorType
@@ -94,8 +93,7 @@ _EXACT = msgspec.json.Decoder(_Exact)
 _TYPES = {kind.value: kind for kind in DescriptorType}
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(DataStruct, frozen=True):
     """What the engine would make of an object that is shaped like a descriptor.
 
     `descriptor` is None where a property has a value that the engine cannot read; `is_complete` says whether all six
@@ -148,7 +146,7 @@ def encode_inline(content: bytes) -> bytes:
     return b'"' + binascii.b2a_base64(content, newline=False) + b'"'
 
 
-def sha256_checksum(content: bytes) -> str:
+def sha256_checksum(content: bytes | memoryview) -> str:
     """Gives the checksum of content in the form of descriptors, `sha256:<hex>`."""
     return "sha256:" + hashlib.sha256(content).hexdigest()
 

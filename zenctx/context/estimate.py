@@ -11,7 +11,7 @@ MAX_INLINE_BYTES = 15_000_000
 FIXED_SIZES = dict.fromkeys(b"-0123456789", 8) | {ord("t"): 1, ord("f"): 1, ord("n"): 0}
 """The size that the engine notes for a number, a boolean and null, by the first byte of the text."""
 
-_QUOTE = ord('"')
+_QUOTE, _BACKSLASH = ord('"'), ord("\\")
 _NUMERALS = b"-+.0123456789eE"
 _AS_DIGITS = bytes(ord("0" if byte in _NUMERALS else " ") for byte in range(256))
 _LONG_NUMBER = b"0" * (MAX_NUMBER_CHARACTERS + 1)
@@ -49,6 +49,8 @@ def may_hold_long_number(value: bytes) -> bool:
 
 def utf16_units(token: bytes) -> int:
     """Gives the length of a JSON string token in UTF-16 units, which is how Java counts."""
+    if token.isascii() and _BACKSLASH not in token:
+        return len(token) - 2
     text = decode_string(token)
     # The codec of this name is found without a search, and begins with a mark of two bytes.
     return len(text) if text.isascii() else len(text.encode("utf-16")) // 2 - 1

@@ -4,9 +4,9 @@ Never a guess: what could be read both ways is reported as ambiguous or mixed, a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.descriptor import RefValueDescriptor, contradiction, may_be_descriptor, read_descriptor
 from zenctx.context.rawjson import Member, quoted, split_object
 from zenctx.errors import InvalidContextError
@@ -40,8 +40,7 @@ class Fit(StrEnum):
     PLAIN = "plain"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(DataStruct, frozen=True):
     """One member of a context, and the descriptor that its value spells, if it does; `reason`: what is wrong with it.
 
     In a legacy context there are no descriptors: a value stands for itself, also where its `fit` is LOADABLE.
@@ -53,8 +52,7 @@ class Entry:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
+class Detection(DataStruct, frozen=True):
     """The form of a context, why (None where it needs no words), and its entries (none where it is invalid)."""
 
     form: Form

@@ -5,12 +5,12 @@ clearly allow a file to go keeps it.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from zenctx.context.classes import RunClass, RunFacts, classify_run
+from zenctx.context.datastruct import DataStruct
 
 GRACE = timedelta(hours=24)
 """How long a file that nobody names is left alone: whoever wrote it may be about to name it."""
@@ -50,8 +50,7 @@ LIVE = frozenset({Category.FINISHED, Category.ZOMBIE, Category.DELETED, Category
 """Values: what the limit of a clean-up counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class GcRules:
+class GcRules(DataStruct, frozen=True):
     """What a clean-up goes by: times, and what it was asked to leave or to take as well."""
 
     retention: timedelta

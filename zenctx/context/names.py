@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.redact import SECRET_KEYS, compiled_patterns
 
 _STEP = re.compile(r"[^.\[\]]+")
@@ -12,8 +12,7 @@ _BORDER = r'[".\[\]]'
 _SPECIAL = re.compile(r"[\[\]]")
 
 
-@dataclass(frozen=True, slots=True)
-class SecretNames:
+class SecretNames(DataStruct, frozen=True):
     """What names secrets. `hint` finds, in the lower-case text of a document, where such a name may stand.
 
     `hint` None: it may stand anywhere. Each name has at least one of `literals` in it, which are found much quicker.

@@ -34,6 +34,7 @@ _MEMORY = b'%b:{"type":"MEMORY","locator":null,"mediaType":null,"size":\0,"check
 _MEMORY_LIKE_JSONB = (
     b'%b: {"size": \0, "type": "MEMORY", "locator": null, "checksum": null, "mediaType": null, "inlineValue": \0}'
 )
+_MEMORY_IN_ORDER_OF_JSONB = _MEMORY_LIKE_JSONB.replace(b" ", b"")
 _FIXED = {first: b"%d" % size for first, size in FIXED_SIZES.items()}
 _QUOTE, _BACKSLASH, _OPEN = ord('"'), ord("\\"), ord("{")
 
@@ -98,6 +99,11 @@ class _Layout:
         """The same as `jsonb` spells it."""
         return self._pieces(_MEMORY_LIKE_JSONB, b", ")
 
+    @cached_property
+    def memory_for_jsonb(self) -> list[bytes]:
+        """The same for a server that makes `jsonb` of it: what stands in its order already it need not sort."""
+        return self._pieces(_MEMORY_IN_ORDER_OF_JSONB, b",")
+
     def _pieces(self, member: bytes, separator: bytes) -> list[bytes]:
         fixed = (b"{" + separator.join([member % name for name in self._names]) + b"}").split(_GAP)
         pieces = [_GAP] * (2 * len(fixed) - 1)
@@ -105,8 +111,12 @@ class _Layout:
         return pieces
 
 
-def wrap_quickly(text: bytes, rules: StorageRules) -> bytes | None:
-    """Gives the descriptors of a legacy row whose values all stay in MEMORY; None where that is not evident."""
+def wrap_quickly(text: bytes, rules: StorageRules, *, is_jsonb: bool = False) -> bytes | None:
+    """Gives the descriptors of a legacy row whose values all stay in MEMORY; None where that is not evident.
+
+    `is_jsonb`: the text is that of a `jsonb`, and becomes one again. So no name stands in it twice, none is kept as it
+    was spelled, and the properties of a descriptor have no order of their own.
+    """
     # Twice the row's bytes bounds the estimate of every value in it.
     if len(text) > MAX_ROW_BYTES or 2 * len(text) > rules.memory_threshold or not _is_evidently_sound(text):
         return None
@@ -115,17 +125,22 @@ def wrap_quickly(text: bytes, rules: StorageRules) -> bytes | None:
     except (RecursionError, msgspec.MsgspecError):
         return None
     layout = _layout(tuple(decoded), len(text))
-    if not decoded or layout.has_odd_names:
+    if not decoded or (layout.has_odd_names and not is_jsonb):
         return None
     joined = _GAP.join(decoded.values())
     # To split takes as long as there are bytes, to copy value by value as long as there are values.
     values = joined.split(_GAP) if len(joined) < _LONG else list(map(bytes, decoded.values()))
     # To decode and spell again can only shorten this text: by blanks, by a name that stands twice, by an escape that
     # need not be (but for odd names). So where nothing is shorter nothing was lost, and names are spelled as they were.
-    if layout.length + len(joined) - len(values) + 1 != len(text) and _row(layout.values_like_jsonb, values) != text:
+    if (
+        not is_jsonb
+        and layout.length + len(joined) - len(values) + 1 != len(text)
+        and _row(layout.values_like_jsonb, values) != text
+    ):
         return None
     sizes = _sizes(values)
-    return None if sizes is None else _row_of_descriptors(layout.memory, sizes, values)
+    pieces = layout.memory_for_jsonb if is_jsonb else layout.memory
+    return None if sizes is None else _row_of_descriptors(pieces, sizes, values)
 
 
 def count_evident_descriptors(text: bytes) -> int:

@@ -4,11 +4,12 @@ A float round trip turns `1.10` into `1.1` and 2^64 into 1.8e19; so values pass 
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.scanner import check_utf8, decode_string, deeper_than, parts, scan
 from zenctx.errors import InvalidContextError
 
@@ -24,8 +25,7 @@ _ANY_DOCUMENT = msgspec.json.Decoder(msgspec.Raw)
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class RawJson:
+class RawJson(DataStruct, frozen=True):
     """Exact JSON text that output embeds as it is."""
 
     text: bytes
@@ -61,11 +61,18 @@ def split_repeating(text: bytes) -> list[Member]:
     except (RecursionError, msgspec.MsgspecError):
         return _split_carefully(text)
     members = list(map(Member, decoded, map(_encode, decoded), map(bytes, decoded.values())))
-    # msgspec keeps the last of two equal names and forgets how a name was spelled. Only when the parts, joined
-    # again in one of the two usual spellings, are the source itself is nothing lost.
-    if _is_spelled(text, members, b": ", b", ") or _is_spelled(text, members, b":", b","):
+    if is_usually_spelled(text, [member.spelling for member in members], [member.value for member in members]):
         return members
     return _split_carefully(text)
+
+
+def is_usually_spelled(text: bytes, names: Sequence[bytes], values: Sequence[bytes | msgspec.Raw]) -> bool:
+    """Tells whether `text` is an object of just these names, as msgspec spells them, and values, as it has split them.
+
+    msgspec keeps the last of two equal names and forgets how a name was spelled. Only when the parts, joined again in
+    one of the two usual spellings, are the text itself is nothing lost.
+    """
+    return _is_spelled(text, names, values, b": ", b", ") or _is_spelled(text, names, values, b":", b",")
 
 
 def join_members(members: list[Member]) -> bytes:
@@ -127,16 +134,18 @@ def _check_text(text: bytes) -> None:
         raise InvalidContextError(f"nested more than {MAX_DEPTH} levels deep")
 
 
-def _is_spelled(text: bytes, members: list[Member], colon: bytes, comma: bytes) -> bool:
+def _is_spelled(
+    text: bytes, names: Sequence[bytes], values: Sequence[bytes | msgspec.Raw], colon: bytes, comma: bytes
+) -> bool:
     """Whether members, joined by these, are the text; they are compared where they stand, for they may be large."""
     at, before = 0, b"{"
-    for _, spelling, value in members:
-        for part in (before, spelling, colon, value):
+    for name, value in zip(names, values, strict=True):
+        for part in (before, name, colon, value):
             if not text.startswith(part, at):
                 return False
             at += len(part)
         before = comma
-    return text[at:] == (b"}" if members else b"{}")
+    return text[at:] == (b"}" if names else b"{}")
 
 
 def _compact_carefully(text: bytes) -> bytes:

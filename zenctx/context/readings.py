@@ -7,9 +7,9 @@ import html
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.rawjson import encode_string
 from zenctx.context.scanner import decode_string
 
@@ -26,8 +26,7 @@ class Span(NamedTuple):
     new: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(DataStruct, frozen=True):
     """One way to escape: the byte that begins an escape, what escapes look like, what one means, how it is written."""
 
     mark: bytes

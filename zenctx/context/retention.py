@@ -19,8 +19,8 @@ from datetime import UTC, datetime, timedelta
 
 from zenctx.errors import UsageError
 
-_DURATION = re.compile(r"(?:([0-9]{1,4})y)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})w)?(?:([0-9]{1,6})d)?(?:([0-9]{1,7})h)?")
-_NUMBER = re.compile(r"[0-9]{1,6}")
+_DURATION = r"(?:([0-9]{1,4})y)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})w)?(?:([0-9]{1,6})d)?(?:([0-9]{1,7})h)?"
+_NUMBER = r"[0-9]{1,6}"
 _MONTHS = 12
 
 
@@ -46,7 +46,7 @@ class Duration:
 
 def parse_duration(text: str, *, option: str) -> Duration:
     """Reads `7d`, `1y2m3d`, `36h`, `2w`: years, months, weeks, days, hours, in this order. Raises UsageError."""
-    match = _DURATION.fullmatch(text.strip())
+    match = re.fullmatch(_DURATION, text.strip())
     if match is None or not any(match.groups()):
         raise UsageError(
             f"{option} {text!r} is no duration",
@@ -88,7 +88,7 @@ def parse_policy(text: str, *, safety_days: int) -> Policy:
     for rule in text.split(","):
         name, _, value = rule.strip().partition(" ")
         value = value.strip()
-        if name in _COUNTS and name not in counts and _NUMBER.fullmatch(value):
+        if name in _COUNTS and name not in counts and re.fullmatch(_NUMBER, value):
             counts[name] = int(value)
         elif name == "within" and within is None:
             within = parse_duration(value, option="within")

@@ -36,6 +36,7 @@ class OnMissing(StrEnum):
     EMPTY = "empty"
 
 
+# A dataclass, which loads no msgspec: a name of the library costs what it needs.
 @dataclass(frozen=True, slots=True)
 class StorageRules:
     """The thresholds, in bytes, and the choices that decide where a value is kept.

@@ -4,6 +4,7 @@ It is the slow and careful way: the fast one is msgspec (`rawjson`), which recur
 """
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from enum import IntEnum, auto
 from itertools import accumulate
@@ -14,16 +15,13 @@ import msgspec
 from zenctx.errors import InvalidContextError
 
 # Every group is what a token can be; then the end of the text; the last is what no JSON text holds.
-_TOKEN = re.compile(
-    rb"""[ \t\n\r]*+(?:
+_TOKEN = rb"""(?xs)[ \t\n\r]*+(?:
       ("(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+")
     | (-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)
     | (true|false|null)
     | (\{) | (\}) | (\[) | (\]) | (:) | (,)
     | (\Z)
-    | (.))""",
-    re.VERBOSE | re.DOTALL,
-)
+    | (.))"""
 _STRING, _NUMBER, _LITERAL, _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY, _COLON, _COMMA, _END = range(1, 11)
 
 _LONG = 64 * 1024
@@ -34,6 +32,9 @@ _ROUNDS = 8
 _BACKSLASH = ord("\\")
 _NEITHER_BRACKET_NOR_QUOTE = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _LEVELS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+
+_PIECE = 64 * 1024
+_Utf8Decoder = getincrementaldecoder("utf-8")
 
 _decode_string = msgspec.json.Decoder(str).decode
 
@@ -106,7 +107,7 @@ def scan(text: bytes) -> Iterator[Token]:
     may_hold_surrogates = b"\\u" in text
     state = _State.BEFORE_VALUE
     after_value = [_State.AFTER_DOCUMENT]  # one for each container that is open, and one for the document
-    for match in _TOKEN.finditer(text):
+    for match in re.finditer(_TOKEN, text):
         group = match.lastindex or 0
         step = _STEPS[state].get(group)
         if step is None:
@@ -161,10 +162,18 @@ def check_utf8(text: bytes) -> None:
     """Raises InvalidContextError, with the byte at fault, unless `text` is UTF-8."""
     if text.isascii():
         return
+    start = held = 0
     try:
-        text.decode()
+        if len(text) <= _PIECE:
+            text.decode()
+            return
+        # One character that needs them makes all the others take four bytes, too: not of the whole of a long text.
+        decoder = _Utf8Decoder()
+        for start in range(0, len(text), _PIECE):
+            decoder.decode(text[start : start + _PIECE], final=start + _PIECE >= len(text))
+            held = len(decoder.getstate()[0])
     except UnicodeDecodeError as error:
-        raise InvalidContextError(f"not UTF-8 at byte {error.start}") from None
+        raise InvalidContextError(f"not UTF-8 at byte {start - held + error.start}") from None
 
 
 def decode_string(token: bytes) -> str:
@@ -212,11 +221,26 @@ def _nests_little(brackets: bytes, levels: int) -> bool:
 
 
 def _brackets(text: bytes) -> bytes:
+    # Every quote that is left begins or ends a string: what stands before the first, between the second and third ...
+    # is none. Two quotes side by side may go: what stands elsewhere is inside or outside of strings as before.
+    return b"".join(b"".join(map(_marks, _pieces(text))).replace(b'""', b"").split(b'"')[::2])
+
+
+def _marks(text: bytes) -> bytes:
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # Now every quote begins or ends a string: what stands before the first, between the second and third ... is none.
-    # Two quotes side by side may go: what stands elsewhere is inside or outside of strings as before.
-    return b"".join(text.translate(None, _NEITHER_BRACKET_NOR_QUOTE).replace(b'""', b"").split(b'"')[::2])
+    return text.translate(None, _NEITHER_BRACKET_NOR_QUOTE)
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    """Cuts a text, never between a backslash and what it escapes: in pieces that are made and dropped quickly."""
+    start = 0
+    while start < len(text):
+        piece = text[start : start + _PIECE]
+        if (len(piece) - len(piece.rstrip(b"\\"))) % 2:
+            piece = text[start : start + _PIECE + 1]
+        yield piece
+        start += len(piece)
 
 
 def _check_surrogates(token: bytes, start: int) -> None:

@@ -1,9 +1,11 @@
 """Whether the tables are there: the engine's, with the columns we use, and ours, at the revision we know."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, column, select, table, text
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.engine import SQLITE, Database
 from zenctx.database.schema import REVISION_TABLE, REVISIONS
 from zenctx.database.url import describe
@@ -25,9 +27,11 @@ _POSTGRESQL_HIDDEN = text("select row_security_active(to_regclass(quote_ident(:n
 _POSTGRESQL_READ_ONLY = text("select current_setting('transaction_read_only') = 'on'")
 _SQLITE_COLUMNS = text("select name, type from pragma_table_info(:name)")
 
+_seen: WeakKeyDictionary[Connection, dict[str, Collection[str]]] = WeakKeyDictionary()
+"""The columns of the tables that a connection has found, as long as its block lasts."""
 
-@dataclass(frozen=True, slots=True)
-class Current:
+
+class Current(DataStruct, frozen=True):
     """The revision of our tables in a database (None: they are not there) and the one that this zenctx uses."""
 
     revision: str | None
@@ -111,12 +115,20 @@ def require_writable(connection: Connection) -> None:
 
 def has_table(connection: Connection, name: str) -> bool:
     """Whether a table or view of this name is in sight (on PostgreSQL: along the search path)."""
-    return bool(_columns(connection, name))
+    return bool(_seen_in(connection, name) or _columns(connection, name))
 
 
 def has_column(connection: Connection, table: str, name: str) -> bool:
     """Whether a table in sight has a column of this name."""
-    return name in _columns(connection, table)
+    return name in _seen_in(connection, table) or name in _columns(connection, table)
+
+
+def _seen_in(connection: Connection, table: str) -> Collection[str]:
+    """The columns that this connection has seen of a table: what is there stays, what is not may come at any time.
+
+    Where a table goes all the same, the next statement over it fails; nothing is taken for absent that is not.
+    """
+    return _seen.get(connection, {}).get(table, ())
 
 
 def can_read(connection: Connection, name: str) -> bool:
@@ -149,4 +161,6 @@ def _require_types(columns: dict[str, str], place: str) -> None:
 
 def _columns(connection: Connection, name: str) -> dict[str, str]:
     query = _SQLITE_COLUMNS if connection.dialect.name == SQLITE else _POSTGRESQL_COLUMNS
-    return {row[0]: row[1] for row in connection.execute(query, {"name": name})}
+    found = {row[0]: row[1] for row in connection.execute(query, {"name": name})}
+    _seen.setdefault(connection, {})[name] = found.keys()
+    return found

@@ -4,11 +4,11 @@ Both come from Quartz, the scheduler inside the engine. What cannot be seen coun
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Text, cast, select, text
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.checks import can_read, can_read_all, has_column, has_table
 from zenctx.database.engine import SQLITE
 from zenctx.database.schema import node_executions, workflow_runs
@@ -25,8 +25,7 @@ _SCHEDULERS = "select last_checkin_time, checkin_interval, instance_name from qr
 _RETRIES = "select distinct job_name from qrtz_job_details where job_group = :job_group"
 
 
-@dataclass(frozen=True, slots=True)
-class Liveness:
+class Liveness(DataStruct, frozen=True):
     """Whether an engine may be running, and what says so."""
 
     alive: bool

@@ -3,11 +3,11 @@
 Everything here works with the right to read alone, and changes nothing.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, TextClause, func, select, text
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.engine import SQLITE
 from zenctx.database.locks import UPGRADE_LOCK, Lock, advisory_key
 from zenctx.database.schema import METADATA, zenctx_quarantine
@@ -40,8 +40,7 @@ _HOLDERS = """
     order by a.backend_start, l.pid"""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(DataStruct, frozen=True):
     """The server, and who we are to it. `number` is its version as a number (180001), 0 for SQLite."""
 
     version: str
@@ -51,8 +50,7 @@ class Server:
     role: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(DataStruct, frozen=True):
     """What this role may do. `schemas`: those that have a workflow_runs, the one in use first.
 
     `may_write_own`: all of zenctx's tables that are there. `hides_rows`: a policy keeps rows from this role.
@@ -64,8 +62,7 @@ class Rights:
     schemas: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LockHolder:
+class LockHolder(DataStruct, frozen=True):
     """A session that holds a lock of zenctx, or waits for it; `idle_since` where it does nothing."""
 
     lock: str

@@ -9,13 +9,13 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, exists, func, select, update
 
 from zenctx import __version__
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.columns import utc_now
 from zenctx.database.engine import write_transaction
 from zenctx.database.schema import zenctx_operation
@@ -41,8 +41,7 @@ _OUTCOMES = {
 _FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(DataStruct, frozen=True):
     """One entry. `outcome` is None while the operation runs, or if it died; `updated_at` is its last sign of life.
 
     Outcomes: done, partial, problems, refused, locked, interrupted, failed.
@@ -133,8 +132,7 @@ def latest_of(connection: Connection, commands: Sequence[str], *, limit: int | N
     return [_operation(row) for row in connection.execute(query)]
 
 
-@dataclass(frozen=True, slots=True)
-class Alike:
+class Alike(DataStruct, frozen=True):
     """Operations that ended alike: how many, and the latest of their beginnings and ends.
 
     `arguments` are those of verifications alone. A time that somebody wrote and that cannot be read is None.

@@ -1,18 +1,17 @@
 """Runs that somebody has pinned: no clean-up removes their files, whatever becomes of their rows."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.columns import utc_now
 from zenctx.database.engine import write_transaction
 from zenctx.database.journal import who
 from zenctx.database.schema import zenctx_pin
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(DataStruct, frozen=True):
     """One pinned run: why (None: nobody said), who pinned it, and when."""
 
     run_id: str

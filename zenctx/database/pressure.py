@@ -3,11 +3,11 @@
 PostgreSQL only; one statement, which looks at statistics alone.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.locks import Lock, advisory_key
 
 _MAY_SEE_ALL = "select pg_has_role(current_user, 'pg_read_all_stats', 'usage')"
@@ -86,8 +86,7 @@ class Table(NamedTuple):
     live: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pressure:
+class Pressure(DataStruct, frozen=True):
     """What was seen at one moment; None: there is no such thing, or it may not be seen."""
 
     wal_at: int = 0

@@ -5,19 +5,18 @@ A row stays quarantined as long as its context is the text that failed; once it 
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.schema import zenctx_quarantine
 
 _CHUNK = 500
 """Ids in one statement; SQLite limits the number of its parameters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
+class Quarantined(DataStruct, frozen=True):
     """One row that could not be converted in a direction (`descriptors` or `legacy`), and why."""
 
     run_id: str

@@ -1,13 +1,12 @@
 """What the rows say of files, and where that comes from: the types that both databases speak in."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.rows import StoredTime
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(DataStruct, frozen=True):
     """Where references come from: which tables there are, and what a context must hold to name a file.
 
     `marks`: one of these texts; None where nothing can be said. `encoded`: one of these, beside a value of type JSON.

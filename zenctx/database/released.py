@@ -1,12 +1,12 @@
 """The record of files that were removed on purpose, so that a missing file explains itself."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.columns import utc_now
 from zenctx.database.schema import zenctx_released_file
 
@@ -28,8 +28,7 @@ class ReleasedState(StrEnum):
     """It was deleted for good."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReleasedFile:
+class ReleasedFile(DataStruct, frozen=True):
     """A file below the persistent directory that is about to be removed, and the key whose value it held."""
 
     path: str
@@ -38,8 +37,7 @@ class ReleasedFile:
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(DataStruct, frozen=True):
     """A file that a clean-up is about to remove: `root` is persistent, storage or snapshots."""
 
     root: str
@@ -50,8 +48,7 @@ class Release:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseRecord:
+class ReleaseRecord(DataStruct, frozen=True):
     """What is on record of one released file."""
 
     gc_id: str

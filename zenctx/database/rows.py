@@ -1,9 +1,11 @@
 """What is read of a run and written back to it, alike on every database."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec import field
+
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.columns import read_moment
 
 Position = str | int
@@ -61,16 +63,14 @@ class ContextChange(NamedTuple):
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(DataStruct, frozen=True):
     """A change that the database refused, with the reason in words that hold no value."""
 
     change: ContextChange
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(DataStruct, frozen=True):
     """The outcome of writing a batch. What is in neither list had changed meanwhile, and was left as it is."""
 
     run_ids: list[str] = field(default_factory=list)
@@ -79,8 +79,7 @@ class Written:
     """The versions that the written rows now have, where the database has such and no other row can have them."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
+class BatchLimits(DataStruct, frozen=True):
     """The most that one batch may read: rows, and bytes as stored (one row is always read); nothing beyond `up_to`.
 
     A value that the database has compressed counts four times: reading it makes it larger, seldom by more.
@@ -98,8 +97,7 @@ class Span(NamedTuple):
     up_to: Position | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(DataStruct, frozen=True):
     """Which runs are meant. Empty: all. Statuses are compared as text, so unknown ones are fine."""
 
     run_ids: tuple[str, ...] = ()

@@ -8,13 +8,13 @@ import json
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from zenctx.context.classes import KNOWN_STATUSES
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.rawjson import MAX_DEPTH
 from zenctx.context.redact import SECRET_KEYS
 from zenctx.database.checks import can_read, has_table
@@ -28,8 +28,7 @@ _FORMS = ("legacy", "descriptors")
 """Those of contexts that have keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(DataStruct, frozen=True):
     """What makes runs alike, and which come by their id.
 
     `limits`: moments in seconds, ascending; times between the same two are alike; those outside `bounds` are told as

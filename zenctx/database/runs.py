@@ -65,6 +65,11 @@ def works_in_parallel(database: Database) -> bool:
     return database.dialect == "postgresql"
 
 
+def keeps_jsonb(database: Database) -> bool:
+    """Tells whether contexts are kept as `jsonb`: no name twice, members in its order, spelled in its one way."""
+    return database.dialect == "postgresql"
+
+
 def walk(
     database: Database, connection: Connection, selection: Selection, limits: Callable[[], BatchLimits]
 ) -> Iterator[list[RunRow]]:

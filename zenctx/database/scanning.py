@@ -6,11 +6,11 @@ is held over all. While one piece is looked at the next one is on its way.
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, text
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.rawjson import MAX_DEPTH
 from zenctx.context.redact import SECRET_KEYS
 from zenctx.context.secrets import BLANK_VALUES
@@ -58,8 +58,7 @@ Scanned: TypeAlias = tuple[str, str, str, float | None, float | None, float | No
 """The fields of a `ScannedRun`, as a plain tuple: there are very many of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(DataStruct, frozen=True):
     """Which of zenctx's own tables can be read, by their names; `states`: whether any run has a runtime state."""
 
     readable: frozenset[str]

@@ -1,13 +1,13 @@
 """What PostgreSQL tells about the size of runs and the cost of writing them; asked in reading, changing nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import monotonic
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.engine import SQLITE
 
 _TABLE = """
@@ -35,8 +35,7 @@ class StoredSizes(NamedTuple):
     plain_after: int
 
 
-@dataclass(frozen=True, slots=True)
-class TableFacts:
+class TableFacts(DataStruct, frozen=True):
     """Of the table of runs: its bytes, those of its indexes, about how many rows; and how WAL is written."""
 
     table_bytes: int
@@ -49,8 +48,7 @@ class TableFacts:
     """Whether this role may see how far replicas lag."""
 
 
-@dataclass(frozen=True, slots=True)
-class SampleFacts:
+class SampleFacts(DataStruct, frozen=True):
     """What a sample of new contexts costs the server: sizes of each, and the seconds that parsing all of them took."""
 
     rows: Sequence[StoredSizes]

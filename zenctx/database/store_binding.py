@@ -4,13 +4,13 @@ The other half of the bond is the id in the marker of the directory. A gc that i
 a copy of the database, finds that the halves do not match.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, select, text
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.columns import utc_now
 from zenctx.database.engine import SQLITE, write_transaction
 from zenctx.database.schema import zenctx_store
@@ -26,8 +26,7 @@ class BoundKind(StrEnum):
     """A repository of snapshots; there may be several."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreBinding:
+class StoreBinding(DataStruct, frozen=True):
     """One bond: the marker's id, where the store was then, and the identity of the database that was bound."""
 
     kind: BoundKind

@@ -6,12 +6,13 @@ order of their ids and in pieces that fit memory, so that whoever reads can put 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from msgspec import field
 from sqlalchemy import Connection
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database import whole_rows_postgresql, whole_rows_sqlite
 from zenctx.database.checks import can_read, has_table, require_engine_tables
 from zenctx.database.engine import SQLITE, Database
@@ -24,8 +25,7 @@ from zenctx.errors import DatabaseError
 STATE_TABLE = "zenctx_runtime_state"
 
 
-@dataclass(frozen=True, slots=True)
-class WholeSelection:
+class WholeSelection(DataStruct, frozen=True):
     """Which rows are meant: a selection, of which `unfinished` leaves out those that ended with success."""
 
     selection: Selection = field(default_factory=Selection)

@@ -1,11 +1,11 @@
 """One run's context, ready to be shown: its entries, and what of it is secret."""
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 
 from zenctx.config import Settings
 from zenctx.context.convert import BytesAs, unwrap_entry
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.descriptor import DescriptorType, decode_inline
 from zenctx.context.forms import Detection, Entry, Form, detect
 from zenctx.context.rawjson import Member
@@ -21,8 +21,7 @@ MAX_READ_FOR_SECRETS = 1024 * 1024
 """Files up to this size, in bytes, are searched for what is secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedContext:
+class LoadedContext(DataStruct, frozen=True):
     """A run's row, the form and entries of its context, its files, and what must not be shown of it."""
 
     row: RunRow

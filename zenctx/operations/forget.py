@@ -7,11 +7,14 @@ still there.
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec import field
+
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.retention import Candidate, Policy, decide
 from zenctx.database.engine import Database
 from zenctx.errors import DamagedFileError, NotFoundError, PartialError, RefusedError, UsageError, ZenctxError
@@ -31,8 +34,7 @@ class Action(StrEnum):
     REMOVE = "remove"
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetRequest:
+class ForgetRequest(DataStruct, frozen=True):
     """Which snapshots are meant, and what is to become of them.
 
     `snapshots` names those to remove; else `policy` decides about those that have all of `tags` and, if `run_ids` are
@@ -46,8 +48,7 @@ class ForgetRequest:
     remove_all: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetItem:
+class ForgetItem(DataStruct, frozen=True):
     """One snapshot and what becomes of it; `bytes` are those of its contexts and files, which others may share."""
 
     snapshot_id: str | None
@@ -63,8 +64,7 @@ class ForgetItem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetPlan:
+class ForgetPlan(DataStruct, frozen=True):
     """What is to be done: every snapshot that was looked at, and the manifests of those that go."""
 
     request: ForgetRequest
@@ -73,8 +73,7 @@ class ForgetPlan:
     kept: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetSummary:
+class ForgetSummary(DataStruct, frozen=True):
     """The counts; `left` is how many snapshots there are afterwards, `recorded` says whether the journal knows."""
 
     kept: int
@@ -84,8 +83,7 @@ class ForgetSummary:
     recorded: str
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetReport:
+class ForgetReport(DataStruct, frozen=True):
     """The outcome."""
 
     exit_code: int

@@ -1,10 +1,10 @@
 """Looking at one context: its entries, or one value in full, secrets hidden unless they are asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.descriptor import (
     ChecksumState,
     DescriptorType,
@@ -36,8 +36,7 @@ Explain = Callable[[str], str | None]
 _HIDDEN_VALUE = RawJson(b'"' + MASK.encode() + b'"')
 
 
-@dataclass(frozen=True, slots=True)
-class EntryItem:
+class EntryItem(DataStruct, frozen=True):
     """One entry of a context. `storage` is row, inline or file; `size` in bytes; `reason` names what is wrong."""
 
     run_id: str
@@ -57,8 +56,7 @@ class EntryItem:
     preview: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ValueItem:
+class ValueItem(DataStruct, frozen=True):
     """One value in full, as JSON text; `hidden` when it is secret and was not asked for."""
 
     run_id: str
@@ -69,8 +67,7 @@ class ValueItem:
     value: RawJson
 
 
-@dataclass(frozen=True, slots=True)
-class InspectSummary:
+class InspectSummary(DataStruct, frozen=True):
     """What the context is as a whole."""
 
     run_id: str
@@ -84,8 +81,7 @@ class InspectSummary:
     problems: int
 
 
-@dataclass(frozen=True, slots=True)
-class InspectReport:
+class InspectReport(DataStruct, frozen=True):
     """The outcome of looking at a context: 4 where something in it is wrong."""
 
     exit_code: int

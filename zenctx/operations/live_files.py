@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from os import SEEK_END
 from typing import BinaryIO
 
 from zenctx.config import Settings
 from zenctx.context.convert import MAX_LEGACY_BYTES, LargeValue, StoredContent
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.descriptor import (
     UNKNOWN_SIZE,
     ChecksumState,
@@ -25,16 +25,18 @@ from zenctx.store.locators import Locators
 CHUNK = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class LiveFiles:
+class LiveFiles(DataStruct, frozen=True):
     """The store of live files, and the way between its names and the engine's locators."""
 
     store: LocalStore
     locators: Locators
 
     def put(self, run_id: str, values: Sequence[LargeValue]) -> list[StoredContent]:
-        """Stores values as files of a run; when it returns, they are durable and may be named by the row."""
-        files = [NewFile(run_id, value.key, value.content, ".json") for value in values]
+        """Stores values as files of a run; when it returns, they are durable and may be named by the row.
+
+        They are those of many runs, which nobody is about to read.
+        """
+        files = [NewFile(run_id, value.key, value.content, ".json", is_read_soon=False) for value in values]
         return [
             StoredContent(self.locators.locator_for(stored.name), stored.size, stored.checksum)
             for stored in self.store.put_many(files)

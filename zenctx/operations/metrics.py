@@ -7,6 +7,7 @@ from time import monotonic
 
 from zenctx import __version__
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.database import journal
 from zenctx.database.checks import has_zenctx_tables
 from zenctx.database.engine import Database
@@ -24,8 +25,7 @@ from zenctx.operations.repository import open_repository
 from zenctx.snapshots.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
-class MetricItem:
+class MetricItem(DataStruct, frozen=True):
     """One value of one metric."""
 
     metric: str
@@ -34,8 +34,7 @@ class MetricItem:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsSummary:
+class MetricsSummary(DataStruct, frozen=True):
     """How many metrics and values there are, and which parts could not be measured."""
 
     metrics: int
@@ -43,8 +42,7 @@ class MetricsSummary:
     failed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsReport:
+class MetricsReport(DataStruct, frozen=True):
     """What was measured, and the errors of the parts that could not be; the first one is that of the whole."""
 
     samples: tuple[Sample, ...]

@@ -7,10 +7,10 @@ finishes the work.
 import contextlib
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, replace
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from zenctx.config import Settings
 from zenctx.database import conversions, journal, quarantine, runs
@@ -26,7 +26,6 @@ from zenctx.operations.guards import go_on, require_persistence
 from zenctx.operations.live_files import LiveFiles, check_usable, live_files
 from zenctx.operations.migration import wording
 from zenctx.operations.migration.brakes import Stop
-from zenctx.operations.migration.crew import crew, dismiss, recruited, shared_by_workers
 from zenctx.operations.migration.decide import Action
 from zenctx.operations.migration.estimate import Estimator, estimate
 from zenctx.operations.migration.estimate import lines as estimate_lines
@@ -39,13 +38,16 @@ from zenctx.operations.migration.report import (
     QuarantineSummary,
     Tally,
 )
-from zenctx.operations.migration.request import ALL_RUNS, MigrationPlan, MigrationRequest
+from zenctx.operations.migration.request import ALL_RUNS, MigrationPlan, MigrationRequest, shared_by_workers
 from zenctx.operations.migration.shares import MAX_SWEEPS, Alone, Shared, Shares, join
 from zenctx.operations.migration.solo import Solo
 from zenctx.operations.migration.status import Status, on_record
 from zenctx.operations.migration.sweep import OnItem, Sweeper, SweepTools
 from zenctx.operations.migration.write import Executor, Rehearsal
 from zenctx.operations.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from zenctx.operations.migration.crew import Staff
 
 _UNEXPECTED, _INTERRUPTED = 1, 130
 
@@ -58,7 +60,13 @@ def plan(database: Database, connection: Connection, settings: Settings, request
     liveness = engine_liveness(connection)
     connection.rollback()
     asked = replace(request, selection=selection)
-    return MigrationPlan(asked, settings.storage_rules(), liveness, tries_quarantined=request.tries_again)
+    return MigrationPlan(
+        asked,
+        settings.storage_rules(),
+        liveness,
+        tries_quarantined=request.tries_again,
+        is_jsonb=runs.keeps_jsonb(database),
+    )
 
 
 def migrate(
@@ -75,7 +83,7 @@ def migrate(
     live = live_files(settings)
     with ExitStack() as stack:
         # Before anything is open or under way here.
-        staff = stack.enter_context(recruited(request.workers - 1, database))
+        staff = stack.enter_context(_staff(request, database))
         # Looked at before anything is locked, and over a connection of its own.
         with database.connect() as connection:
             prepared = plan(database, connection, settings, request)
@@ -96,14 +104,24 @@ def migrate(
                 solo = Solo(hands.readers(at_work, ours.request), hands.writers(ours), ours, on_item)
                 labour: Labour = solo
                 work.solo = solo
-                if request.workers > 1:
-                    at_work.callback(dismiss, staff)
-                    labour = crew(staff, settings, ours, shares.state, solo, on_item)
+                if staff is not None:
+                    at_work.callback(staff.dismiss)
+                    labour = staff.crew(settings, ours, shares.state, solo, on_item)
                 status = Status(progress, prepared)
                 at_work.enter_context(on_record(database, prepared, status))
                 return _until_settled(work, labour, shares, hands.sessions[0], status)
 
         return _journalled(work, run)
+
+
+def _staff(request: MigrationRequest, database: Database) -> AbstractContextManager["Staff | None"]:
+    """Starts those who are to share the work, if any."""
+    if request.workers == 1:
+        return contextlib.nullcontext()
+    # Lazy: what starts processes loads slowly, and one worker needs none.
+    from zenctx.operations.migration.crew import recruited  # noqa: PLC0415
+
+    return recruited(request.workers - 1, database)
 
 
 class Labour(Protocol):

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.database import journal
 from zenctx.database.checks import has_zenctx_tables
 from zenctx.database.engine import Database
@@ -23,15 +26,14 @@ class Record:
     counts: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(DataStruct, frozen=True):
     """What a command that only looks leaves in the journal: what it was asked, when it began, and how it ended."""
 
     command: str
     arguments: Mapping[str, object]
     started_at: datetime
     exit_code: int
-    counts: Mapping[str, object] = field(default_factory=dict)
+    counts: Mapping[str, object] = msgspec.field(default_factory=dict)
     error: ZenctxError | None = None
 
 

@@ -1,11 +1,11 @@
 """Listing of runs, newest first, each with the class it has and the form of its context."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from zenctx.config import Settings
 from zenctx.context.classes import KNOWN_STATUSES, RunClass
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.forms import Detection, Form, LocatorCheck, detect
 from zenctx.database import newest, runs
 from zenctx.database.checks import require_engine_tables
@@ -17,8 +17,7 @@ from zenctx.operations.run_classes import run_classes
 _CHUNK = 50
 
 
-@dataclass(frozen=True, slots=True)
-class RunItem:
+class RunItem(DataStruct, frozen=True):
     """One run. `bytes` is the length of its context as text; `files` counts its descriptors with a locator."""
 
     run_id: str
@@ -34,16 +33,14 @@ class RunItem:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RunsSummary:
+class RunsSummary(DataStruct, frozen=True):
     """How many runs are listed, and whether the limit left some out."""
 
     listed: int
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RunsReport:
+class RunsReport(DataStruct, frozen=True):
     """The outcome of a listing."""
 
     exit_code: int
@@ -54,8 +51,7 @@ class RunsReport:
     command: str = "runs"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(DataStruct, frozen=True):
     """Which runs to list, and how many at most (None: all)."""
 
     selection: Selection

@@ -6,12 +6,15 @@ Objects are stored first and the manifest last: killed at any point there is a w
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import field
+
 from zenctx import __version__
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.rawjson import split_object
 from zenctx.database import journal, runs
 from zenctx.database.checks import require_engine_tables
@@ -45,8 +48,7 @@ _INTERRUPTED = 130
 _DRY = "not recorded: nothing was written"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(DataStruct, frozen=True):
     """The runs that belong to a snapshot, as of one moment, and where they come from. `zombies` were left out."""
 
     rows: Iterable[tuple[WholeRow, str]]
@@ -63,8 +65,7 @@ class Source:
     is_lenient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(DataStruct, frozen=True):
     """What a snapshot is taken with."""
 
     settings: Settings

@@ -1,16 +1,15 @@
 """Lists the snapshots of the repository, newest first, and names the manifests that cannot be read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.operations.repository import open_repository
 from zenctx.snapshots.model import DamagedManifest, SnapshotInfo
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotListItem:
+class SnapshotListItem(DataStruct, frozen=True):
     """One snapshot, or one damaged manifest: then `reason` says what is wrong with it, and only its name is known.
 
     `bytes` is what its contexts and files have together; `missing` counts files that were not had as their descriptors
@@ -33,8 +32,7 @@ class SnapshotListItem:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotsSummary:
+class SnapshotsSummary(DataStruct, frozen=True):
     """How many snapshots were listed, how many manifests are damaged, and whether the limit left some out."""
 
     repository: str
@@ -43,8 +41,7 @@ class SnapshotsSummary:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotsReport:
+class SnapshotsReport(DataStruct, frozen=True):
     """The outcome of a listing: 3 where a manifest is damaged."""
 
     exit_code: int
@@ -55,8 +52,7 @@ class SnapshotsReport:
     command: str = "snapshots"
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotListing:
+class SnapshotListing(DataStruct, frozen=True):
     """Which snapshots to list: those with all of some tags, and how many at most (None: all)."""
 
     tags: tuple[str, ...] = ()

@@ -1,8 +1,7 @@
 """Statistics of storage: what a pass over runs and files counts, told by section, and how it has grown."""
 
-from dataclasses import dataclass
-
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.definitions import workflow_names
 from zenctx.database.engine import Database
 from zenctx.operations.figures.collect import collect
@@ -17,8 +16,7 @@ from zenctx.operations.verification.report import counted
 FORECAST_DAYS = (0, 7, 30)
 
 
-@dataclass(frozen=True, slots=True)
-class StatsRequest:
+class StatsRequest(DataStruct, frozen=True):
     """How many lines the sections of the largest have; whether the sums are kept for growth where that is possible."""
 
     top: int = 10

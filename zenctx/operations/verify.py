@@ -5,10 +5,11 @@ So with the repository of snapshots: every manifest to its end, and every object
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.database import runs
 from zenctx.database.checks import has_zenctx_tables, require_engine_tables
 from zenctx.database.columns import utc_now
@@ -124,8 +125,7 @@ def verify_snapshots(
     return report(request, findings, None, counts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
+class _Rows(DataStruct, frozen=True):
     """The database's side: where rows and files are, and which of them are looked at."""
 
     database: Database

@@ -1,7 +1,10 @@
 """What a snapshot holds: plain values, without files or formats."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import field
+
+from zenctx.context.datastruct import DataStruct
 
 MANIFEST_FORMAT = 1
 """The format of the manifests that this zenctx writes, and the only one that it reads."""
@@ -13,8 +16,7 @@ REDACTED = "redacted"
 """The tag of a snapshot whose secrets were replaced: it is not what the runs were, and never the latest."""
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotFile:
+class SnapshotFile(DataStruct, frozen=True):
     """One FILE value of a run: the key and locator of its descriptor, and what was found under that locator.
 
     `checksum` (`sha256:<hex>`) names the object that holds the bytes, of which there are `size`. None: the file could
@@ -33,16 +35,14 @@ class SnapshotFile:
     ctime_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeStateText:
+class RuntimeStateText(DataStruct, frozen=True):
     """The runtime state of a run that the library saved: its format and its exact text."""
 
     format_version: int
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotRun:
+class SnapshotRun(DataStruct, frozen=True):
     """One run, whole.
 
     `columns` is every column of the row but `context`, as text in the database's own exact spelling (times as ISO UTC
@@ -62,8 +62,7 @@ class SnapshotRun:
     storage: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class SeenConversions:
+class SeenConversions(DataStruct, frozen=True):
     """Which records of converted batches a snapshot's rows are after: up to `last`, but for those in `unseen`.
 
     `operation_id` is of the one that wrote the last: it tells these records from another database's.
@@ -74,8 +73,7 @@ class SeenConversions:
     unseen: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotHeader:
+class SnapshotHeader(DataStruct, frozen=True):
     """What a snapshot says of itself.
 
     `created_at` is aware, when the rows were read; `version` and `who` are those of the zenctx that took it.
@@ -102,8 +100,7 @@ class SnapshotHeader:
     conversions: SeenConversions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotTotals:
+class SnapshotTotals(DataStruct, frozen=True):
     """The counts of a snapshot; sizes in bytes.
 
     `files` counts all, `missing` those with a `problem`: that could not be had, or not as their descriptors say.
@@ -117,8 +114,7 @@ class SnapshotTotals:
     missing: int
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotInfo:
+class SnapshotInfo(DataStruct, frozen=True):
     """One snapshot of a repository: `snapshot_id` is the SHA-256 of its manifest, `name` the manifest's name."""
 
     snapshot_id: str
@@ -157,8 +153,7 @@ class SnapshotInfo:
         return self.totals.missing == 0
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedManifest:
+class DamagedManifest(DataStruct, frozen=True):
     """A manifest that cannot be read: its name, the id that the name gives (None: none), and a sentence."""
 
     name: str

@@ -3,8 +3,8 @@
 import functools
 import grp
 import os
-from dataclasses import dataclass
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.errors import SettingsError
 
 _OWNER_ALL = 0o700
@@ -12,8 +12,7 @@ _GROUP_READ, _GROUP_ALL = 0o040, 0o070
 _OTHERS_READ, _OTHERS_LIST = 0o004, 0o005
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(DataStruct, frozen=True):
     """The mode of files, and the group (numeric, None to leave it) of files and directories."""
 
     file_mode: int

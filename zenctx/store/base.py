@@ -34,28 +34,34 @@ marker and the manifests of a repository) under names of the caller's. Guarantee
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from zenctx.context.datastruct import DataStruct
+
+if TYPE_CHECKING:
+    # Loads logging; who lists a store needs neither.
+    from concurrent.futures import Future
 
 Content = bytes | bytearray | memoryview | Iterable[bytes]
 """The bytes of a value: at once, or in chunks, of which one at a time is held in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """A value to be stored: the run and key it belongs to, its bytes, and a suffix such as `.json` (or none)."""
+class NewFile(DataStruct, frozen=True):
+    """A value to be stored: the run and key it belongs to, its bytes, and a suffix such as `.json` (or none).
+
+    `is_read_soon`: whether it pays to keep it in the system's memory, where the database's own pages may be.
+    """
 
     run_id: str
     key: str
     content: Content
     suffix: str = ""
+    is_read_soon: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(DataStruct, frozen=True):
     """A value that is stored durably: `name` below the root, `size` in bytes, `checksum` as `sha256:<hex>`."""
 
     name: str
@@ -63,8 +69,7 @@ class StoredFile:
     checksum: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
+class FileStat(DataStruct, frozen=True):
     """What tells whether a file is still the one that was seen: size in bytes, times in nanoseconds, inode."""
 
     size: int
@@ -90,8 +95,7 @@ class EntryKind(StrEnum):
     """No value and nothing of zenctx: a link, a device, a name that is not UTF-8, a directory nested too deep."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(DataStruct, frozen=True):
     """One entry of a scan: `name` below the root and what it is."""
 
     name: str
@@ -150,8 +154,7 @@ class ValueStore(Protocol):
         """The store's id, from its marker, which is written durably first unless there is one; never replaced."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(DataStruct, frozen=True):
     """An object that is stored: its `sha256:<hex>`, its size in bytes, and whether it had to be written.
 
     `is_repaired`: something else stood under its name, of another size or no file at all, or (where a batch compares)
@@ -164,8 +167,7 @@ class StoredObject:
     is_repaired: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectEntry:
+class ObjectEntry(DataStruct, frozen=True):
     """One object of a store: `mtime` is when it was written, in seconds since 1970."""
 
     checksum: str
@@ -173,8 +175,7 @@ class ObjectEntry:
     mtime: float
 
 
-@dataclass(frozen=True, slots=True)
-class Leftovers:
+class Leftovers(DataStruct, frozen=True):
     """Temporaries of writers that were killed: how many, and their bytes."""
 
     files: int

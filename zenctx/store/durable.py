@@ -30,6 +30,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS_HERE = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 # fsync of a directory is refused so by file systems that have no notion of it, which is no failure of the device.
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP}
+_FORGETS: int | None = getattr(os, "POSIX_FADV_DONTNEED", None)
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 
 
@@ -116,6 +117,15 @@ class PendingFile:
                     continue
             return name
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+    def leave_memory(self) -> None:
+        """Let the system forget the content, once `publish` has made it durable: it is read from the device again.
+
+        The room is used for the next file, which is quicker than to find more, and pages of others stay.
+        """
+        if _FORGETS is not None:
+            with contextlib.suppress(OSError):  # advice, which not every file system takes
+                os.posix_fadvise(self._fd, 0, 0, _FORGETS)
 
     def replace(self, name: str, into: int) -> None:
         """Put it in the place of `name` in the open directory `into`, once `publish` has found that taken."""

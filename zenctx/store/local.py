@@ -138,6 +138,8 @@ class LocalStore:
             size, checksum = copy_hashed(file.content, write)
             with self._writing(run):
                 name = pending.publish(names, access)
+            if not file.is_read_soon:
+                pending.leave_memory()
         return StoredFile(f"{run}/{name}", size, checksum)
 
     def _pending(self, root: int, run: str, access: Access) -> PendingFile:

@@ -6,10 +6,10 @@ below the directory, so that what the text says is what is read.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.errors import LocatorRefusedError, SettingsError
 from zenctx.store.base import FileStat
 from zenctx.store.beneath import open_file, stat_file
@@ -24,8 +24,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _Parts = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(DataStruct, frozen=True):
     """The file that a locator names: `name` below the directory `root`, and both together as a path."""
 
     root: RootName
@@ -33,8 +32,7 @@ class Located:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class _Prefix:
+class _Prefix(DataStruct, frozen=True):
     """A way to name one of the directories at the beginning of a locator, in normal form."""
 
     root: RootName

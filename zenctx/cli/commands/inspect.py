@@ -1,6 +1,5 @@
 """`zenctx inspect`: the entries of a context, or one value in full."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from zenctx.cli import columns
 from zenctx.cli.invocation import Invocation
 from zenctx.cli.options import command
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.rawjson import indented
 from zenctx.context.redact import MASK
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from zenctx.operations.inspect import ValueItem
 
 
-@dataclass(frozen=True, slots=True)
-class _Preview(columns.Column):
+class _Preview(columns.Column, frozen=True):
     """The beginning of a value, or that it is secret."""
 
     def cell(self, item: object) -> str:
@@ -51,15 +50,13 @@ FACTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ValueSummary:
+class ValueSummary(DataStruct, frozen=True):
     """Whether anything of the value is hidden."""
 
     hidden: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ValueReport:
+class ValueReport(DataStruct, frozen=True):
     """The report of one value."""
 
     summary: ValueSummary

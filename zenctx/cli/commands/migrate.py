@@ -30,15 +30,16 @@ COLUMNS = (
 )
 PROGRESS_COLUMNS = (
     columns.identifier("operation", "operation_id"),
-    columns.text("by", "who", drop=2),
+    columns.text("by", "who", drop=3),
     columns.text("outcome", "outcome"),
     columns.moment("last sign", "updated_at"),
     columns.number("sweep", "sweep"),
     columns.number("rows", "rows"),
     columns.number("of", "total"),
-    columns.number("rows/s", "rows_per_second", drop=1),
-    columns.number("workers", "workers", drop=3),
-    columns.number("converted", "converted", drop=4),
+    columns.number("rows/s", "rows_per_second", drop=2),
+    columns.duration("left", "seconds_left", drop=1),
+    columns.number("workers", "workers", drop=4),
+    columns.number("converted", "converted", drop=5),
     columns.remark("note", "note"),
 )
 QUARANTINE_COLUMNS = (

@@ -1,16 +1,15 @@
 """By which clocks a clean-up goes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.columns import utc_now
 from zenctx.database.engine import Connection
 from zenctx.database.engine_state import database_time
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
+class Clocks(DataStruct, frozen=True):
     """What tells the time: this machine, and the database."""
 
     machine: Callable[[], datetime] = utc_now

@@ -1,9 +1,9 @@
 """When a clean-up refuses: pure decisions over what was found, each with its sentence and the way past it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.gc_rules import Category
 from zenctx.errors import RefusedError
 from zenctx.operations.collection.report import Tally
@@ -12,8 +12,7 @@ from zenctx.operations.collection.request import GcRequest
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(DataStruct, frozen=True):
     """Why a clean-up may not go on, and what to do about it."""
 
     message: str
@@ -24,8 +23,7 @@ class Refusal:
         return RefusedError(self.message, hint=self.hint)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
+class StoreFacts(DataStruct, frozen=True):
     """What is known of the bond between the database and the directory.
 
     `marker_id`: the id in the directory; `bound_id`: the id in the database (None each: there is none);

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -16,6 +16,7 @@ from typing import IO, Any
 import orjson
 
 from zenctx import __version__
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.gc_rules import GcRules
 from zenctx.errors import DamagedFileError, NotFoundError, RefusedError, StoreError
 from zenctx.operations.collection.spool import no_room
@@ -25,8 +26,7 @@ VERSION = 1
 _LONGEST_LINE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class PlanItem:
+class PlanItem(DataStruct, frozen=True):
     """One thing that goes: `path` below the directory that `root` names, and what it was when it was looked at."""
 
     category: str
@@ -46,8 +46,7 @@ class PlanItem:
         return self.root, self.path
 
 
-@dataclass(frozen=True, slots=True)
-class PlanHeader:
+class PlanHeader(DataStruct, frozen=True):
     """What a plan is for: made when, for which database and store, by which rules."""
 
     created_at: str
@@ -95,8 +94,7 @@ def _fields(rules: GcRules) -> Iterator[tuple[str, Any]]:
         yield name, getattr(rules, name)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(DataStruct, frozen=True):
     """A whole plan, in a file."""
 
     header: PlanHeader
@@ -127,7 +125,7 @@ class PlanWriter:
 
     def add(self, item: PlanItem) -> None:
         """Adds one item."""
-        self._write({name: getattr(item, name) for name in PlanItem.__slots__})
+        self._write({name: getattr(item, name) for name in PlanItem.__struct_fields__})
         self.count += 1
 
     def close(self) -> None:

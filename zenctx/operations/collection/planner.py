@@ -112,7 +112,7 @@ class Planner:
     def keep_saved(self, items: Iterable[PlanItem]) -> None:
         """Writes down what a saved plan says, to be met when that is compared."""
         for item in items:
-            self.spool.put(SAVED, _key_of(item), [getattr(item, name) for name in PlanItem.__slots__])
+            self.spool.put(SAVED, _key_of(item), [getattr(item, name) for name in PlanItem.__struct_fields__])
 
     def _take_all(self, said: Iterable[Said]) -> None:
         for each in said:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.gc_rules import Category, GcRules, milliseconds
 from zenctx.database import references, runs
 from zenctx.database.checks import require_zenctx_tables
@@ -36,8 +36,7 @@ from zenctx.store.trash import Trash
 PLAN_NAME = "plan.jsonl"
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(DataStruct, frozen=True):
     """What a clean-up works with. `confirm` is asked before anything goes; `on_item` is told of everything.
 
     `list_store` gives what lies in the store, as the one does that is used where there is none.
@@ -53,8 +52,7 @@ class Given:
     list_store: Callable[[Path], Iterator[Directory]] = list_directories
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(DataStruct, frozen=True):
     """A plan that was made, what it was made from, and what speaks against carrying it out.
 
     `moment`: when the rows were read, as `connection` tells it.

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from zenctx.context.datastruct import DataStruct
+
 
 class Action(StrEnum):
     """What was done about an item, or would be."""
@@ -24,8 +26,7 @@ class Action(StrEnum):
     """Worth knowing: nobody's file, a directory that cannot be looked into, something in the trash that is needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class GcItem:
+class GcItem(DataStruct, frozen=True):
     """One thing that a clean-up looked at. `age_days`: since it was last written; `path` in full."""
 
     action: str
@@ -38,8 +39,7 @@ class GcItem:
     gc_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(DataStruct, frozen=True):
     """Files and their bytes."""
 
     files: int = 0
@@ -77,8 +77,7 @@ class Tally:
         self.by_category[category] = Count(before.files + files, before.bytes + size)
 
 
-@dataclass(frozen=True, slots=True)
-class GcSummary:
+class GcSummary(DataStruct, frozen=True):
     """The counts of a clean-up. `by_class`: what goes (or went), by why; `refusals`: the guards that would stop it."""
 
     gc_id: str | None
@@ -105,8 +104,7 @@ class GcSummary:
     refusals: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class GcReport:
+class GcReport(DataStruct, frozen=True):
     """The outcome of a clean-up, or of a dry run."""
 
     dry_run: bool
@@ -117,8 +115,7 @@ class GcReport:
     command: str = "gc"
 
 
-@dataclass(frozen=True, slots=True)
-class UndoSummary:
+class UndoSummary(DataStruct, frozen=True):
     """What came back, and what did not."""
 
     gc_id: str
@@ -128,8 +125,7 @@ class UndoSummary:
     moved_aside: int
 
 
-@dataclass(frozen=True, slots=True)
-class UndoReport:
+class UndoReport(DataStruct, frozen=True):
     """The outcome of an undo."""
 
     exit_code: int
@@ -140,8 +136,7 @@ class UndoReport:
     command: str = "gc"
 
 
-@dataclass(frozen=True, slots=True)
-class LogItem:
+class LogItem(DataStruct, frozen=True):
     """One past clean-up: what it did, and how much of it can still be brought back."""
 
     gc_id: str
@@ -156,15 +151,13 @@ class LogItem:
     purged: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListSummary:
+class ListSummary(DataStruct, frozen=True):
     """How many are listed."""
 
     listed: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListReport:
+class ListReport(DataStruct, frozen=True):
     """The end of a list: of past clean-ups, or of pins."""
 
     summary: ListSummary
@@ -175,8 +168,7 @@ class ListReport:
     command: str = "gc log"
 
 
-@dataclass(frozen=True, slots=True)
-class PinItem:
+class PinItem(DataStruct, frozen=True):
     """One pinned run."""
 
     run_id: str
@@ -185,8 +177,7 @@ class PinItem:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PinSummary:
+class PinSummary(DataStruct, frozen=True):
     """Whether a run is pinned now, and whether that is new."""
 
     run_id: str
@@ -194,8 +185,7 @@ class PinSummary:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PinReport:
+class PinReport(DataStruct, frozen=True):
     """The outcome of pinning a run, or of taking the pin away."""
 
     command: str

@@ -1,15 +1,16 @@
 """What a clean-up is asked to do."""
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from msgspec import field
+
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.gc_rules import GcRules
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(DataStruct, frozen=True):
     """How much of a store one clean-up may remove at most: a number of files, or a part of them in percent."""
 
     files: int | None = None
@@ -26,8 +27,7 @@ class Limit:
         return str(self.files) if self.files is not None else f"{self.percent:g}%"
 
 
-@dataclass(frozen=True, slots=True)
-class GcRequest:
+class GcRequest(DataStruct, frozen=True):
     """What to clean up. None: as the settings say.
 
     `accept_no_references`, `ignore_clocks`, `remove_all_snapshots` (that the settings do not keep) and `snapshots`

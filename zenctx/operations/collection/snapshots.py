@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from msgspec import field
+
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.retention import parse_policy
 from zenctx.database.engine import Connection
 from zenctx.database.store_binding import BoundKind, bindings
@@ -20,8 +22,7 @@ from zenctx.snapshots.model import SnapshotInfo
 from zenctx.snapshots.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
-class ForgottenSnapshot:
+class ForgottenSnapshot(DataStruct, frozen=True):
     """A snapshot that no rule of the settings keeps: its id, bytes, when it was taken, and why it goes."""
 
     snapshot_id: str
@@ -30,16 +31,14 @@ class ForgottenSnapshot:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectSource:
+class ObjectSource(DataStruct, frozen=True):
     """What there is in a repository, and what its manifests need: checksums with size and time, and checksums."""
 
     objects: Callable[[], Iterator[tuple[str, int, float]]]
     needed: Callable[[], Iterator[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryState:
+class RepositoryState(DataStruct, frozen=True):
     """The repository that a clean-up looks at; `problem`: why one that is on record cannot be read, if so.
 
     `seen`: the manifests whose needs were read. With a damaged manifest no object is removed: nobody can say what it

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from msgspec import field
+
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.shapes import StorageKind
 
 __all__ = ["StorageKind"]
@@ -25,8 +27,7 @@ class Age(StrEnum):
     """The row's times cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(DataStruct, frozen=True):
     """What a pass is to count. Runs, forms, classes, files, orphans and dangling locators it always counts.
 
     `entries`: what the entries of contexts take, by how they are stored (a pass without is quicker). `top`: how many of
@@ -40,8 +41,7 @@ class Wanted:
     forecast_days: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RunCount:
+class RunCount(DataStruct, frozen=True):
     """Runs that are alike. `workflow_id` is None for the workflows beyond the first ten thousand that were met.
 
     `run_class` and `form` are the texts of `RunClass` and `Form`; `context_bytes` the lengths of the contexts as text;
@@ -59,8 +59,7 @@ class RunCount:
     file_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class StorageCount:
+class StorageCount(DataStruct, frozen=True):
     """Entries that are stored alike: how many, the bytes of their values in the rows, and those in files.
 
     `files` and `file_bytes` as in `RunCount`. In a pass without `Wanted.entries` there is none of these.
@@ -75,8 +74,7 @@ class StorageCount:
     file_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class FileFigures:
+class FileFigures(DataStruct, frozen=True):
     """What lies in the directory of live files. Times are seconds since 1970.
 
     `orphans`: files of any age that no row names, with their bytes; `oldest_orphan`: when the oldest of them was last
@@ -92,24 +90,21 @@ class FileFigures:
     unseen: int
 
 
-@dataclass(frozen=True, slots=True)
-class Dangling:
+class Dangling(DataStruct, frozen=True):
     """Descriptors whose file is not there: of all runs, and of parked ones, which need theirs to be resumed."""
 
     all_: int
     parked: int
 
 
-@dataclass(frozen=True, slots=True)
-class TrashFigures:
+class TrashFigures(DataStruct, frozen=True):
     """What clean-ups have removed and not yet deleted."""
 
     files: int
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class LargeRun:
+class LargeRun(DataStruct, frozen=True):
     """One of the largest runs: `bytes` are those of its context and of the files that it names."""
 
     run_id: str
@@ -121,8 +116,7 @@ class LargeRun:
     file_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class LargeEntry:
+class LargeEntry(DataStruct, frozen=True):
     """One of the largest entries: `bytes` are those of its value in the row, and of its file."""
 
     run_id: str
@@ -132,8 +126,7 @@ class LargeEntry:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeadKey:
+class DeadKey(DataStruct, frozen=True):
     """A key that no node of its workflow consumes: in how many runs it stands, and the bytes it holds there."""
 
     workflow_id: str
@@ -142,8 +135,7 @@ class DeadKey:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeadKeys:
+class DeadKeys(DataStruct, frozen=True):
     """The dead keys that hold most, how many there are, and the bytes of all of them.
 
     `is_complete` is False where there are more keys than are counted. `unjudged_workflows` have runs, and a definition
@@ -157,8 +149,7 @@ class DeadKeys:
     unjudged_workflows: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(DataStruct, frozen=True):
     """What a clean-up in so many days would remove of what is there now: files of runs, and files without a run.
 
     By the rules of gc with its clock moved; the sizes of the files of runs are those of their descriptors.
@@ -172,8 +163,7 @@ class Forecast:
     orphan_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(DataStruct, frozen=True):
     """All that a pass has counted.
 
     `files`, `dangling` and `trash` are None where the directory is not there, or is not the one that the database is

@@ -1,7 +1,9 @@
 """A metric and its samples, with names and labels as Prometheus has them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from zenctx.context.datastruct import DataStruct
 
 Labels = tuple[tuple[str, str], ...]
 """Names and values of labels, in the order of the names."""
@@ -9,8 +11,7 @@ Labels = tuple[tuple[str, str], ...]
 GAUGE, COUNTER = "gauge", "counter"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(DataStruct, frozen=True):
     """What is measured: name, kind, one sentence, and the names of its labels, whose values are few and known.
 
     The name has its base unit, that of a counter ends with `_total`.
@@ -28,8 +29,7 @@ class Metric:
         return Sample(self, value, labels_of(labels))
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(DataStruct, frozen=True):
     """One value of a metric, for the labels given."""
 
     metric: Metric

@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import NamedTuple
+
+from zenctx.context.datastruct import DataStruct
 
 POISON_WINDOW, POISON_SHARE = 10_000, 0.01
 """So many rows are looked back upon; more than this share of that number quarantined is no accident of a few rows."""
@@ -28,8 +29,7 @@ class Stop(NamedTuple):
     step: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(DataStruct, frozen=True):
     """What the operator set: seconds from the start, rows a second, a file that stops the writing while it exists."""
 
     max_seconds: float | None = None

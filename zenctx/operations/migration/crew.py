@@ -135,14 +135,6 @@ class Crew:
             _tell(each, stop)
 
 
-def shared_by_workers(plan: MigrationPlan) -> MigrationPlan:
-    """Gives the plan of each worker: what is allowed to all of them is shared."""
-    terms, count = plan.request.terms, plan.request.workers
-    if terms.max_rate is None or count == 1:
-        return plan
-    return replace(plan, request=replace(plan.request, terms=replace(terms, max_rate=terms.max_rate / count)))
-
-
 class _Listening(Progress):
     """Passes on what is told, and listens to the workers at each batch."""
 
@@ -169,7 +161,7 @@ class _Listening(Progress):
 
 
 @contextmanager
-def recruited(count: int, database: Database) -> Iterator[list[_Worker]]:
+def recruited(count: int, database: Database) -> Iterator["Staff"]:
     """Starts so many processes, which wait for a job; at the end of the block they are gone, whatever happened in it.
 
     They are forked where nothing is open or under way in this process yet: in a hundredth of the time that a new
@@ -182,23 +174,31 @@ def recruited(count: int, database: Database) -> Iterator[list[_Worker]]:
         with _without_interruption():
             for _ in range(count):
                 workers.append(_start("fork" if can_fork else "spawn", [each.pipe for each in workers]))
-        yield workers
+        yield Staff(workers)
     finally:
-        dismiss(workers)
+        _dismiss(workers)
 
 
-def crew(
-    workers: list[_Worker], settings: Settings, plan: MigrationPlan, state: State, solo: Solo, on_item: OnItem
-) -> Crew:
-    """Gives the job to workers that were recruited for it.
+class Staff:
+    """Workers that were recruited, and have no job yet."""
 
-    This process is one of those that the plan asks for: it is at work while the others make ready.
-    """
-    # A mapping that cannot be changed cannot be sent, either.
-    job = worker.Job(replace(settings, origins=dict(settings.origins)), plan, state)
-    for each in workers:
-        _tell(each, job)
-    return Crew(solo, workers, on_item)
+    def __init__(self, workers: list[_Worker]) -> None:
+        self._workers = workers
+
+    def crew(self, settings: Settings, plan: MigrationPlan, state: State, solo: Solo, on_item: OnItem) -> Crew:
+        """Gives them the job.
+
+        This process is one of those that the plan asks for: it is at work while the others make ready.
+        """
+        # A mapping that cannot be changed cannot be sent, either.
+        job = worker.Job(replace(settings, origins=dict(settings.origins)), plan, state)
+        for each in self._workers:
+            _tell(each, job)
+        return Crew(solo, self._workers, on_item)
+
+    def dismiss(self) -> None:
+        """Has all end after the batches that they are at; those that do not are ended. Afterwards there are none."""
+        _dismiss(self._workers)
 
 
 def _start(method: str, others: Sequence[Pipe]) -> _Worker:
@@ -212,8 +212,7 @@ def _start(method: str, others: Sequence[Pipe]) -> _Worker:
     return _Worker(process, ours)
 
 
-def dismiss(workers: list[_Worker]) -> None:
-    """Has all end after the batches that they are at; those that do not are ended. Afterwards there are none."""
+def _dismiss(workers: list[_Worker]) -> None:
     with _without_interruption():
         _end(workers)
 

@@ -1,15 +1,16 @@
 """What is to become of one row, and why: decided from values alone, alike in a dry run and a real one."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from zenctx.context.classes import RunClass, RunFacts, classify_run
 from zenctx.context.convert import LargeValue, Wrapped, wrap
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.direction import Direction
 from zenctx.context.forms import Detection, Entry, Fit, Form, LocatorCheck, detect
+from zenctx.context.long_rows import wrap_in_place
 from zenctx.context.quick import count_evident_descriptors, unwrap_quickly, wrap_quickly
 from zenctx.context.rawjson import Member
 from zenctx.database.conversions import Conversion, is_run_id
@@ -45,8 +46,7 @@ class Decision(NamedTuple):
     entries: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(DataStruct, frozen=True):
     """What is known of the rows of a batch besides the rows themselves."""
 
     now: datetime
@@ -56,9 +56,35 @@ class Circumstances:
     retries: frozenset[str]
 
 
-def decide(row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck) -> Decision:
-    """Decides what becomes of one row."""
-    decision = _by_content(row, plan, around, locator_ok)
+def decide_all(
+    rows: Sequence[RunRow], plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck
+) -> list[Decision]:
+    """Decides what becomes of each of some rows; gives the decisions in the order of the rows."""
+    if plan.request.direction is Direction.LEGACY or plan.request.assume is not None:
+        return [_decide(row, plan, around, locator_ok) for row in rows]
+    # What nearly all rows are, where nothing more has to be known of them, is decided without a further call.
+    is_simple = not around.quarantined and not plan.only_finished
+    rules, is_jsonb = plan.rules, plan.is_jsonb
+    form, action = Form.LEGACY, Action.CONVERT
+    decisions: list[Decision] = []
+    for row in rows:
+        ready = wrap_quickly(row.text, rules, is_jsonb=is_jsonb) if row.text is not None else None
+        if is_simple and ready is not None and is_run_id(row.run_id):
+            decisions.append(Decision._make((row, form, action, None, ready, None, ())))
+        else:
+            decisions.append(_decide(row, plan, around, locator_ok, ready))
+    return decisions
+
+
+def _decide(
+    row: RunRow, plan: MigrationPlan, around: Circumstances, locator_ok: LocatorCheck, ready: bytes | None = None
+) -> Decision:
+    """Decides what becomes of one row; `ready`: its descriptors, where they could be made quickly."""
+    decision = (
+        Decision(row, Form.LEGACY, Action.CONVERT, None, ready)
+        if ready is not None
+        else _by_content(row, plan, around, locator_ok)
+    )
     if decision.action is Action.NOTHING:
         return decision
     if decision.action is Action.CONVERT and not is_run_id(row.run_id):
@@ -80,10 +106,10 @@ def _by_content(row: RunRow, plan: MigrationPlan, around: Circumstances, locator
             return quick
         return _to_legacy(row, detect(row.text, locator_ok), plan, around)
     if plan.request.assume is None:
-        if ready := wrap_quickly(row.text, plan.rules):
-            return Decision(row, Form.LEGACY, Action.CONVERT, None, ready)
         if count_evident_descriptors(row.text):
             return Decision(row, Form.DESCRIPTORS, Action.NOTHING)
+        if wrapped := wrap_in_place(row.text, plan.rules):
+            return Decision(row, Form.LEGACY, Action.CONVERT, wrapped=wrapped)
     return _to_descriptors(row, detect(row.text, locator_ok), plan, around)
 
 

@@ -6,13 +6,13 @@ measured; docs/migration.md has them and how far they may be off.
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from threading import Lock
 
 from zenctx.config import Settings
 from zenctx.context.convert import Wrapped
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.descriptor import DescriptorType
 from zenctx.context.forms import Entry, Form
 from zenctx.database.checks import has_zenctx_tables
@@ -40,8 +40,7 @@ _SLOWEST, _SLOWEST_AFTER_PARSING = 5.0, 4.0
 _FILE_SECONDS, _FILE_BYTES_A_SECOND = (0.001, 0.03), (400e6, 30e6)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sampled:
+class _Sampled(DataStruct, frozen=True):
     run_id: str
     text: bytes
 

@@ -1,9 +1,9 @@
 """What one process converts with: sessions that write under their locks, sessions that read, the brakes."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Self
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.direction import Direction
 from zenctx.database import locks, runs
 from zenctx.database.engine import Connection, Database
@@ -20,8 +20,7 @@ from zenctx.operations.migration.write import Writers, WriterTools
 _DIRECTION_LOCKS = {Direction.DESCRIPTORS: Lock.TO_DESCRIPTORS, Direction.LEGACY: Lock.TO_LEGACY}
 
 
-@dataclass(frozen=True, slots=True)
-class Hands:
+class Hands(DataStruct, frozen=True):
     """Readers and writers of one migration, open as long as the stack that they were opened with."""
 
     database: Database

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.forms import Form
 
 
-@dataclass(frozen=True, slots=True)
-class MigrationItem:
+class MigrationItem(DataStruct, frozen=True):
     """One row that was not (or, in a dry run, would be) converted. `action` says which, `reason` why."""
 
     run_id: str
@@ -20,8 +20,7 @@ class MigrationItem:
     bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
+class Census(DataStruct, frozen=True):
     """How many contexts have each form. The parts add up to `total`."""
 
     total: int
@@ -104,16 +103,14 @@ class Tally:
         return Census(total=self.rows, **{form.value: count for form, count in self.forms.items()})
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(DataStruct, frozen=True):
     """Between what and what something is expected to lie."""
 
     low: int
     high: int
 
 
-@dataclass(frozen=True, slots=True)
-class SizeClass:
+class SizeClass(DataStruct, frozen=True):
     """The contexts of one form whose text has up to so many bytes (None: more than the others), and their bytes."""
 
     form: str
@@ -122,8 +119,7 @@ class SizeClass:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(DataStruct, frozen=True):
     """What a migration would cost. Counts of rows, files and text are exact; ranges are expectations.
 
     `wal_bytes` is None on SQLite; `disk_bytes` is the growth of the database, without the files; `seconds` is for one
@@ -143,8 +139,7 @@ class Estimate:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MigrationSummary:
+class MigrationSummary(DataStruct, frozen=True):
     """The counts of a migration. `census` is None where the rows were not all looked at (`stopped` says why)."""
 
     direction: str
@@ -168,8 +163,7 @@ class MigrationSummary:
     estimate: Estimate | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantinedItem:
+class QuarantinedItem(DataStruct, frozen=True):
     """One row that could not be converted in a direction, why, since when, and by which operation it was found."""
 
     run_id: str
@@ -179,15 +173,13 @@ class QuarantinedItem:
     quarantined_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantineSummary:
+class QuarantineSummary(DataStruct, frozen=True):
     """How many rows are quarantined."""
 
     quarantined: int
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantineReport:
+class QuarantineReport(DataStruct, frozen=True):
     """The quarantined rows, listed."""
 
     exit_code: int
@@ -198,8 +190,7 @@ class QuarantineReport:
     command: str = "migrate"
 
 
-@dataclass(frozen=True, slots=True)
-class MigrationReport:
+class MigrationReport(DataStruct, frozen=True):
     """The outcome of a migration, a dry run of it, or a check."""
 
     dry_run: bool

@@ -1,8 +1,9 @@
 """What a migration is asked to do, and the plan that it makes of it."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from zenctx.context.convert import BytesAs
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.direction import Direction
 from zenctx.context.rules import StorageRules
 from zenctx.database.engine_state import Liveness
@@ -15,8 +16,7 @@ ALL_RUNS = Selection()
 NO_TERMS = Terms()
 
 
-@dataclass(frozen=True, slots=True)
-class MigrationRequest:
+class MigrationRequest(DataStruct, frozen=True):
     """What the operator asked for. `batch_rows` None: found by measuring; `limit`: rows to convert at most."""
 
     direction: Direction = Direction.DESCRIPTORS
@@ -45,8 +45,7 @@ class MigrationRequest:
         return self.retry_quarantined or self.assume is not None or self.bytes_as is BytesAs.BASE64
 
 
-@dataclass(frozen=True, slots=True)
-class MigrationPlan:
+class MigrationPlan(DataStruct, frozen=True):
     """A request with what was found out about it: the same for a dry run and a real one."""
 
     request: MigrationRequest
@@ -55,8 +54,18 @@ class MigrationPlan:
     tries_quarantined: bool = False
     """Whether quarantined rows are tried again; in the first sweep only."""
     operation_id: str = ""
+    is_jsonb: bool = False
+    """Whether the database keeps contexts as `jsonb`, and not as the text that they are."""
 
     @property
     def only_finished(self) -> bool:
         """Whether runs that an engine may still load or save are left for later."""
         return self.liveness.alive and not self.request.include_active
+
+
+def shared_by_workers(plan: MigrationPlan) -> MigrationPlan:
+    """Gives the plan of each worker: what is allowed to all of them is shared."""
+    terms, count = plan.request.terms, plan.request.workers
+    if terms.max_rate is None or count == 1:
+        return plan
+    return replace(plan, request=replace(plan.request, terms=replace(terms, max_rate=terms.max_rate / count)))

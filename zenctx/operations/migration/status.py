@@ -1,13 +1,14 @@
 """What a migration that is under way shows of itself elsewhere: its journal entry is kept up to date while it works."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database import conversions, journal
 from zenctx.database.checks import has_table, require_zenctx_tables
 from zenctx.database.engine import Database
@@ -15,11 +16,14 @@ from zenctx.database.errors import TransientDatabaseError
 from zenctx.database.journal import Operation
 from zenctx.database.schema import REVISION_TABLE
 from zenctx.database.sessions import Session
+from zenctx.operations.migration.report import Range
 from zenctx.operations.migration.request import MigrationPlan
 from zenctx.operations.progress import SILENT, Progress
 
 EVERY_SECONDS = 3.0
 _AT_WORK = ("converting", "looking again")
+_RECENT_SECONDS = 30.0
+"""How far back the recent speed goes; the other is that since the sweep began."""
 _LATEST = 50
 """Operations that are looked through for migrations that have not ended."""
 
@@ -36,6 +40,7 @@ class Status(Progress):
         self._sweep = self._rows = self._bytes = 0
         self._note = ""
         self._facts: dict[str, object] = {}
+        self._recent: deque[tuple[float, int]] = deque()
         self.converted = 0
         """How many contexts are on record as converted, as of the last time that was looked up."""
 
@@ -45,6 +50,7 @@ class Status(Progress):
         self._rows = self._bytes = 0
         self._total = total
         self._started = monotonic()
+        self._recent = deque([(self._started, 0)])
         self._inner.start(total, unit)
 
     def advance(self, n: int, bytes_: int = 0) -> None:
@@ -76,9 +82,19 @@ class Status(Progress):
             "bytes": self._bytes,
             "converted": self.converted,
             "seconds": round(monotonic() - self._started, 1),
+            "recent_rows_per_second": self._speed(),
             "note": self._note,
             **self._facts,
         }
+
+    def _speed(self) -> float | None:
+        """Rows a second of the last half minute, as far as they were counted meanwhile."""
+        recent, now, rows = self._recent, monotonic(), self._rows
+        while len(recent) > 1 and now - recent[0][0] > _RECENT_SECONDS:
+            recent.popleft()
+        recent.append((now, rows))
+        since, before = recent[0]
+        return round((rows - before) / (now - since), 1) if now > since else None
 
 
 @contextmanager
@@ -120,13 +136,13 @@ def _write_down(session: Session, database: Database, operation_id: str, status:
             return
 
 
-@dataclass(frozen=True, slots=True)
-class StatusItem:
+class StatusItem(DataStruct, frozen=True):
     """One migration. `outcome` None: it has not ended; `updated_at`: its last sign of life.
 
     While it is under way: `rows` have been looked at in this sweep, `batch_rows` at a time, and it `waits_for` what
-    that says (None: it is at work). `converted` is how many contexts it has on record so far, in all sweeps and by all
-    of its workers.
+    that says (None: it is at work). `seconds_left` of this sweep lie between those by the speed of its last half minute
+    and those by that since it began; None where it does not work, or nobody knows. `converted` is how many contexts it
+    has on record so far, in all sweeps and by all of its workers.
     """
 
     operation_id: str
@@ -139,6 +155,7 @@ class StatusItem:
     rows: int | None
     total: int | None
     rows_per_second: float | None
+    seconds_left: Range | None
     workers: int | None
     converted: int | None
     batch_rows: int | None
@@ -146,15 +163,13 @@ class StatusItem:
     note: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StatusSummary:
+class StatusSummary(DataStruct, frozen=True):
     """How many migrations have not ended."""
 
     running: int
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReport:
+class StatusReport(DataStruct, frozen=True):
     """The migrations that have not ended; without any, the last one."""
 
     exit_code: int
@@ -198,9 +213,21 @@ def _item(each: Operation) -> StatusItem:
         rows=rows,
         total=counts.get("total"),
         rows_per_second=round(rows / seconds, 1) if rows and seconds else None,
+        seconds_left=seconds_left(counts) if each.outcome is None else None,
         workers=counts.get("workers"),
         converted=counts.get("converted"),
         batch_rows=counts.get("batch_rows"),
         waits_for=counts.get("waits_for"),
         note=counts.get("note") or counts.get("stopped"),
     )
+
+
+def seconds_left(counts: Mapping[str, Any]) -> Range | None:
+    """Gives between what the time left of a sweep lies, by what a `Status` counted; None where nobody knows."""
+    rows, total, seconds = counts.get("rows"), counts.get("total"), counts.get("seconds")
+    if not (rows and total and seconds) or counts.get("waits_for"):
+        return None
+    recent = counts.get("recent_rows_per_second")
+    speeds = [speed for speed in (rows / seconds, recent) if speed]
+    rest = max(total - rows, 0)
+    return Range(round(rest / max(speeds)), round(rest / min(speeds)))

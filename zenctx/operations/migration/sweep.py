@@ -9,6 +9,9 @@ from operator import attrgetter
 from time import monotonic
 from typing import Self
 
+import msgspec
+
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.direction import Direction
 from zenctx.context.forms import LocatorCheck
 from zenctx.database import conversions, quarantine, runs
@@ -20,7 +23,7 @@ from zenctx.database.rows import BatchLimits, Position, RunRow, Span, UnknownRow
 from zenctx.database.sessions import Session
 from zenctx.database.versions import WrittenVersions
 from zenctx.operations.migration.brakes import Brakes, Terms
-from zenctx.operations.migration.decide import Action, Circumstances, Decision, decide
+from zenctx.operations.migration.decide import Action, Circumstances, Decision, decide_all
 from zenctx.operations.migration.patience import Patience
 from zenctx.operations.migration.report import MigrationItem, Tally
 from zenctx.operations.migration.request import MigrationPlan
@@ -40,8 +43,7 @@ OnItem = Callable[[MigrationItem], None]
 _NAMED = (Action.WAIT, Action.LEAVE, Action.QUARANTINE, Action.QUARANTINED)
 
 
-@dataclass(frozen=True, slots=True)
-class SweepTools:
+class SweepTools(DataStruct, frozen=True):
     """Two sessions: one walks, the other looks things up (on SQLite they are one), and what decides locators.
 
     `has_records` tells whether zenctx's own tables are there; who only reads does without them.
@@ -53,7 +55,7 @@ class SweepTools:
     locator_ok: LocatorCheck
     has_records: bool
     brakes: Brakes
-    patience: Patience = field(default_factory=Patience)
+    patience: Patience = msgspec.field(default_factory=Patience)
 
     @classmethod
     def open(cls, stack: ExitStack, database: Database, locator_ok: LocatorCheck, brakes: Brakes | None = None) -> Self:
@@ -203,7 +205,7 @@ class Sweeper:
         sweep.progress.advance(len(part.rows) + part.known, sum(len(row.text or b"") for row in part.rows))
 
     def _decide(self, rows: Sequence[RunRow], around: Circumstances) -> list[Decision]:
-        return [decide(row, self._plan, around, self._tools.locator_ok) for row in rows]
+        return decide_all(rows, self._plan, around, self._tools.locator_ok)
 
     def _circumstances(self, rows: Sequence[RunRow]) -> Circumstances:
         looker = self._tools.looker.connection

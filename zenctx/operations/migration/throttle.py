@@ -1,9 +1,9 @@
 """Whether the server can take more now: decided from what is seen of it, with the reason; not knowing is a no."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.engine import Database
 from zenctx.database.errors import TransientDatabaseError
 from zenctx.database.pressure import Pressure, Table, pressure
@@ -18,8 +18,7 @@ UNSEEN = (
 _LOOK_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(DataStruct, frozen=True):
     """From where on nothing more is written. Dead rows count where there are many, and as a share of the live ones."""
 
     lag_seconds: float = 30.0

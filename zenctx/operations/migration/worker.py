@@ -8,7 +8,6 @@ import signal
 import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from queue import SimpleQueue
 from threading import Thread
@@ -16,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 from zenctx.config import Settings
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.engine import Database
 from zenctx.database.parts import State
 from zenctx.errors import PartialError, ZenctxError
@@ -32,8 +32,7 @@ ABANDONED = Stop("the process that began it is gone", 130)
 _TELL_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(DataStruct, frozen=True):
     """What a worker is to do; it goes through a pipe, for it holds the password of the database."""
 
     settings: Settings

@@ -20,6 +20,7 @@ from time import sleep
 from typing import Protocol
 
 from zenctx.context.convert import unwrap
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.direction import Direction
 from zenctx.context.forms import Form
 from zenctx.database import conversions, quarantine, runs
@@ -62,8 +63,7 @@ class Executor(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class WriterTools:
+class WriterTools(DataStruct, frozen=True):
     """What writers work with: the database, a session for each of them, and the live files."""
 
     database: Database
@@ -145,8 +145,7 @@ class _Binding:
                 self._bound = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Journal:
+class _Journal(DataStruct, frozen=True):
     """What writers write for, and where they tell of it; all of it takes several at once."""
 
     plan: MigrationPlan

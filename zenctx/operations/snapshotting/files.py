@@ -2,10 +2,10 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.descriptor import (
     UNKNOWN_SIZE,
     ChecksumState,
@@ -62,8 +62,7 @@ class Look(NamedTuple):
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FileFinder:
+class FileFinder(DataStruct, frozen=True):
     """Finds the files of contexts and looks at them.
 
     `storage` is the directory of temporary files; `known` (None: nobody knows) is asked what has not changed;

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from zenctx.context.datastruct import DataStruct
+
 
 class Action(StrEnum):
     """What becomes of a run or a file. The last four are problems: they leave a snapshot incomplete."""
@@ -29,8 +31,7 @@ NAMED = PROBLEMS | {Action.REPAIRED}
 """What a person is to be told of, one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotItem:
+class SnapshotItem(DataStruct, frozen=True):
     """A run (without a key), or one of its files. `bytes` are those of the context or of the file; None: not known."""
 
     run_id: str
@@ -65,8 +66,7 @@ class Tally:
         return sum(self.problems.values())
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotSummary:
+class SnapshotSummary(DataStruct, frozen=True):
     """The counts of a snapshot, and where it is.
 
     `snapshot_id` is None where none was made, and in a dry run. `files` counts all that the runs name, `copied` those
@@ -96,8 +96,7 @@ class SnapshotSummary:
     journal: str
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotReport:
+class SnapshotReport(DataStruct, frozen=True):
     """The outcome of a snapshot, or of a dry run of it: 3 where a file was not had as its descriptor says."""
 
     dry_run: bool

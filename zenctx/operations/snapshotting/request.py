@@ -1,12 +1,12 @@
 """What a snapshot is to hold, and what was found before the first row is read."""
 
-from dataclasses import dataclass, field
+from msgspec import field
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.rows import Selection
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotRequest:
+class SnapshotRequest(DataStruct, frozen=True):
     """Which runs to take: those of a selection, of which `resumable` leaves out the runs that are over.
 
     `tags` go into the snapshot; `is_safety` marks one that a restore takes of what it replaces. `paranoid` reads files
@@ -32,8 +32,7 @@ class SnapshotRequest:
         return "; ".join(parts) or ("runs that can still be resumed" if self.resumable else "all runs")
 
 
-@dataclass(frozen=True, slots=True)
-class GivenContext:
+class GivenContext(DataStruct, frozen=True):
     """A context from elsewhere: its exact text, where it came from, and the id of the run that it is taken for."""
 
     text: bytes

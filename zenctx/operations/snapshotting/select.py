@@ -1,10 +1,10 @@
 """Reads the rows that a snapshot is asked for in one short transaction, and decides which of them belong to it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from zenctx.context.classes import RESUMABLE, RunClass
+from zenctx.context.datastruct import DataStruct
 from zenctx.database import conversions
 from zenctx.database.engine import Connection, Database
 from zenctx.database.engine_state import database_time
@@ -29,8 +29,7 @@ _TAKEN = RESUMABLE | {RunClass.UNREADABLE}
 _CLASSES = tuple(RunClass)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRows:
+class ReadRows(DataStruct, frozen=True):
     """The rows as of one moment, `read_at` by the database's clock; `zombies` were left out. `count` are taken.
 
     `applied_at`: up to when a read replica had applied its primary's changes.

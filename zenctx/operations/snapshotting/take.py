@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, Protocol
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.forms import Detection
 from zenctx.database.whole_rows import WholeRow
 from zenctx.errors import StoreError, ZenctxError
@@ -27,8 +28,7 @@ _MOST_RUNS, _MOST_BYTES = 64, 8 * 1024 * 1024
 _REPAIRED = "the object in the repository was damaged, and has been written anew"
 
 
-@dataclass(frozen=True, slots=True)
-class RunPlan:
+class RunPlan(DataStruct, frozen=True):
     """A run that belongs to a snapshot: its row, what zenctx makes of it, and what its files were seen to be."""
 
     row: WholeRow

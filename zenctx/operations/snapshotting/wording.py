@@ -1,8 +1,8 @@
 """A snapshot in words, and in the numbers of its report."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.operations.snapshotting.report import Action, SnapshotReport, SnapshotSummary, Tally
 
 _PROBLEM_WORDS = {
@@ -13,8 +13,7 @@ _PROBLEM_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(DataStruct, frozen=True):
     """What a report says beside the counts."""
 
     repository: str

@@ -1,9 +1,10 @@
 """What `stats` gives back: items in sections, and a summary."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from zenctx.context.datastruct import DataStruct
 
 
 class Section(StrEnum):
@@ -40,8 +41,7 @@ TITLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StatItem:
+class StatItem(DataStruct, frozen=True):
     """One line of a section. What does not apply is None.
 
     `bytes` are in the database, `file_bytes` in files; of a dead key `bytes` are what it holds in both. `share` is the
@@ -65,8 +65,7 @@ class StatItem:
 OnItem = Callable[[StatItem], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(DataStruct, frozen=True):
     """The figures that are kept to tell growth from: of one moment."""
 
     at: datetime
@@ -76,8 +75,7 @@ class Sums:
     file_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class StatsSummary:
+class StatsSummary(DataStruct, frozen=True):
     """The sums. `files` lie in the directory, `referenced_files` are named by descriptors; None where not known.
 
     `dead_bytes` are held by dead keys; `unjudged_workflows` have no definition that says who reads what. `recorded`:
@@ -108,8 +106,7 @@ class StatsSummary:
     html: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StatsReport:
+class StatsReport(DataStruct, frozen=True):
     """The outcome. `items` by section, and `history`: earlier figures and these, oldest first."""
 
     exit_code: int

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Event, Lock, local
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.errors import ZenctxError
 
 _WORKERS = 2
@@ -23,8 +23,7 @@ _TICK = 0.2
 """Seconds between two looks at how far a large file is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(DataStruct, frozen=True):
     """What a file holds: its size in bytes and its `sha256:<hex>`."""
 
     size: int

@@ -1,11 +1,11 @@
 """Whether a file that is not there went on purpose: what is on record of its release, and what its run did since."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
 from zenctx.context.classes import NO_SIGN_OF_LIFE
+from zenctx.context.datastruct import DataStruct
 from zenctx.database import runtime_state
 from zenctx.database.engine import Connection
 from zenctx.database.released import ReleasedState, ReleaseRecord
@@ -26,8 +26,7 @@ class Intent(Enum):
     """Somebody gave the run up, as one that shows no sign of life: it was meant, unless there was one since."""
 
 
-@dataclass(frozen=True, slots=True)
-class Releases:
+class Releases(DataStruct, frozen=True):
     """Asks the database of a verification; leaves no transaction open."""
 
     live: LiveFiles

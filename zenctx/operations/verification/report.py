@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.database.rows import Selection
 
 
@@ -20,8 +21,7 @@ class Severity(StrEnum):
     """Worth knowing; gc takes care of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FindingItem:
+class FindingItem(DataStruct, frozen=True):
     """One finding: where, what and what to do. `snapshot_id`: the newest snapshot that it concerns."""
 
     severity: str
@@ -35,8 +35,7 @@ class FindingItem:
     snapshot_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VerifySummary:
+class VerifySummary(DataStruct, frozen=True):
     """What was looked at, and how much was found.
 
     `bytes` were read from live files, `object_bytes` from the objects of the repository, whose place is `repository`
@@ -59,8 +58,7 @@ class VerifySummary:
     notices: int
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
+class VerifyReport(DataStruct, frozen=True):
     """The outcome: 4 where an error or warning was found.
 
     `errors` counts the errors by kind; `altered` are files and objects with another content than they should have,
@@ -77,8 +75,7 @@ class VerifyReport:
     command: str = "verify"
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyRequest:
+class VerifyRequest(DataStruct, frozen=True):
     """What to verify: some runs or all; `quick` compares sizes only; `subset` (n, t) hashes the n-th of t parts."""
 
     selection: Selection

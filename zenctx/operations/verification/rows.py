@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from os import SEEK_END
 
+from zenctx.context.datastruct import DataStruct
 from zenctx.context.descriptor import DescriptorType, RefValueDescriptor
 from zenctx.context.forms import Detection, Form, detect
 from zenctx.context.quick import count_evident_descriptors
@@ -195,8 +196,7 @@ class RowCheck:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(DataStruct, frozen=True):
     """A file and the entry that names it."""
 
     row: RunRow
