@@ -43,8 +43,24 @@ def test_the_time_left_goes_by_two_speeds(world: World, monkeypatch: pytest.Monk
         counts = told.counts()
     # 900 rows in a minute, 600 of them in its second half.
     assert seconds_left(counts) == Range(9100 // 20, round(9100 / 15))
+    for none in (None, 0.0, -20.0):
+        assert seconds_left({**counts, "recent_rows_per_second": none}) == Range(round(9100 / 15), round(9100 / 15))
     told.note("waiting", waits_for="a lock")
     assert seconds_left(told.counts()) is None
+
+
+def test_of_one_without_a_sign_of_life_nobody_says_how_long_it_takes(world: World) -> None:
+    """It may have been killed; what it had done is shown all the same."""
+    with world.database.connect() as connection:
+        operation_id = journal.begin(connection, "migrate", {})
+        journal.progress(connection, operation_id, {"rows": 50, "total": 100, "seconds": 10})
+    (item,), _ = shown(world)
+    assert (item.rows, item.seconds_left) == (50, Range(10, 10))
+    is_sqlite = world.database.dialect == "sqlite"
+    past = "'2026-01-01T00:00:00.000000Z'" if is_sqlite else "now() - interval '2 min'"
+    world.rows.execute(f"update zenctx_operation set updated_at = {past}")
+    (item,), _ = shown(world)
+    assert (item.rows, item.seconds_left) == (50, None)
 
 
 def test_the_last_one_is_shown_when_none_is_running(world: World) -> None:

@@ -12,6 +12,7 @@ from zenctx.context.datastruct import DataStruct
 from zenctx.database import conversions, journal
 from zenctx.database.checks import has_table, require_zenctx_tables
 from zenctx.database.engine import Database
+from zenctx.database.engine_state import database_time
 from zenctx.database.errors import TransientDatabaseError
 from zenctx.database.journal import Operation
 from zenctx.database.schema import REVISION_TABLE
@@ -24,6 +25,8 @@ EVERY_SECONDS = 3.0
 _AT_WORK = ("converting", "looking again")
 _RECENT_SECONDS = 30.0
 """How far back the recent speed goes; the other is that since the sweep began."""
+_SILENT_SECONDS = 60.0
+"""After so long without a sign of life nobody says how long it will take: it may have died."""
 _LATEST = 50
 """Operations that are looked through for migrations that have not ended."""
 
@@ -141,8 +144,8 @@ class StatusItem(DataStruct, frozen=True):
 
     While it is under way: `rows` have been looked at in this sweep, `batch_rows` at a time, and it `waits_for` what
     that says (None: it is at work). `seconds_left` of this sweep lie between those by the speed of its last half minute
-    and those by that since it began; None where it does not work, or nobody knows. `converted` is how many contexts it
-    has on record so far, in all sweeps and by all of its workers.
+    and those by that since it began; None where it does not work, shows no sign of life, or nobody knows. `converted`
+    is how many contexts it has on record so far, in all sweeps and by all of its workers.
     """
 
     operation_id: str
@@ -187,10 +190,11 @@ def show_status(database: Database, on_item: Callable[[StatusItem], None]) -> St
             return StatusReport(0, StatusSummary(0), "There was no migration yet", None)
         require_zenctx_tables(connection)
         found = journal.latest_of(connection, ["migrate"], limit=_LATEST)
+        now = database_time(connection)
         connection.rollback()
     running = [each for each in found if each.outcome is None]
     for each in running or found[:1]:
-        on_item(_item(each))
+        on_item(_item(each, now))
     if running:
         what = "migration has" if len(running) == 1 else "migrations have"
         step = "one without a sign of life for minutes has died: run the same command again to go on"
@@ -199,9 +203,10 @@ def show_status(database: Database, on_item: Callable[[StatusItem], None]) -> St
     return StatusReport(0, StatusSummary(0), message, None)
 
 
-def _item(each: Operation) -> StatusItem:
+def _item(each: Operation, now: datetime) -> StatusItem:
     counts: Mapping[str, Any] = each.counts
     rows, seconds = counts.get("rows"), counts.get("seconds")
+    is_at_work = each.outcome is None and (now - each.updated_at).total_seconds() < _SILENT_SECONDS
     return StatusItem(
         operation_id=each.id,
         who=each.who,
@@ -213,7 +218,7 @@ def _item(each: Operation) -> StatusItem:
         rows=rows,
         total=counts.get("total"),
         rows_per_second=round(rows / seconds, 1) if rows and seconds else None,
-        seconds_left=seconds_left(counts) if each.outcome is None else None,
+        seconds_left=seconds_left(counts) if is_at_work else None,
         workers=counts.get("workers"),
         converted=counts.get("converted"),
         batch_rows=counts.get("batch_rows"),
@@ -228,6 +233,7 @@ def seconds_left(counts: Mapping[str, Any]) -> Range | None:
     if not (rows and total and seconds) or counts.get("waits_for"):
         return None
     recent = counts.get("recent_rows_per_second")
-    speeds = [speed for speed in (rows / seconds, recent) if speed]
+    # A sweep that begins just then has fewer rows than were counted before.
+    speeds = [speed for speed in (rows / seconds, recent) if speed and speed > 0]
     rest = max(total - rows, 0)
     return Range(round(rest / max(speeds)), round(rest / min(speeds)))
