@@ -56,7 +56,9 @@ def test_what_is_done_in_place_is_what_is_done_carefully(text: bytes, rules: Sto
 
 
 @pytest.mark.parametrize("separator", [":", ": "])
-@pytest.mark.parametrize("content", ["x" * 600_000, "\u00e9\\n\\\\\U0001f680" * 200_000])
+@pytest.mark.parametrize(
+    "content", ["x" * 600_000, "\u00e9\\n\\\\\U0001f680" * 200_000, "[INFO] nothing to tell {}\\n" * 60_000]
+)
 def test_a_long_string_is_a_view_of_its_row(separator: str, content: str) -> None:
     """It is not copied, whatever is in it; what is beside it is converted."""
     rules = StorageRules(inline_file_threshold=0)
@@ -71,8 +73,14 @@ def test_a_long_string_is_a_view_of_its_row(separator: str, content: str) -> Non
 
 @pytest.mark.parametrize(
     "value",
-    ['"' + "x" * (MIN_STRING_BYTES - 3) + '"', "[" + "1," * MIN_STRING_BYTES + "1]", '"' + "x" * 300_000 + '"'],
-    ids=["short", "array", "fits the row"],
+    [
+        '"' + "x" * (MIN_STRING_BYTES - 3) + '"',
+        "[" + "1," * MIN_STRING_BYTES + "1]",
+        '"' + "x" * 300_000 + '"',
+        f'"{"x" * 2_000_000}","b":{"[" * 1001 + "]" * 1001}',
+        f'"{"x" * 1_500_000}","b":[{"""{"a":"b"},""" * 9_000}1]',
+    ],
+    ids=["short", "array", "fits the row", "deep", "dense"],
 )
 def test_what_has_no_long_string_is_left_to_others(value: str) -> None:
     """Values that are short, that are no strings, or that stay in the row."""

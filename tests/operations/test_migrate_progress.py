@@ -49,6 +49,22 @@ def test_the_time_left_goes_by_two_speeds(world: World, monkeypatch: pytest.Monk
     assert seconds_left(told.counts()) is None
 
 
+def test_what_was_done_before_says_little_of_the_time_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is passed over at once, which is not the speed of the rest."""
+    clock = [0.0]
+    monkeypatch.setattr(status, "monotonic", lambda: clock[0])
+    with world.database.connect() as connection:
+        plan = migrate.plan(world.database, connection, world.settings, MigrationRequest())
+    told = Status(SILENT, plan)
+    told.start(1000, "rows")
+    told.advance(600)
+    for _ in range(2):
+        clock[0] += 3
+        told.advance(30)
+        counts = told.counts()
+    assert seconds_left(counts) == Range(round(340 / (660 / 6)), 34)
+
+
 def test_of_one_without_a_sign_of_life_nobody_says_how_long_it_takes(world: World) -> None:
     """It may have been killed; what it had done is shown all the same."""
     with world.database.connect() as connection:

@@ -10,12 +10,13 @@ from zenctx.context.descriptor import may_be_descriptor
 from zenctx.context.estimate import estimated_size
 from zenctx.context.rawjson import MAX_DEPTH, Member, encode_string, is_usually_spelled
 from zenctx.context.rules import EngineReads, StorageRules
-from zenctx.context.scanner import check_utf8, deeper_than
+from zenctx.context.scanner import check_utf8, deeper_than, opens_at_most
 from zenctx.errors import InvalidContextError, InvalidDescriptorError
 
 MIN_STRING_BYTES = 64 * 1024
 """Shorter strings are copied, as all else is."""
 
+_BYTES_A_QUOTE = 512
 _QUOTE = ord('"')
 _LONGEST_UNIT = len(r"\u0041")
 _PLACEHOLDER = b"null"
@@ -30,15 +31,26 @@ def wrap_in_place(text: bytes, rules: StorageRules) -> Wrapped | None:
     # Nothing in the row can be above the threshold: a character has two bytes in memory, and one here at least.
     if len(text) < MIN_STRING_BYTES or 2 * len(text) <= rules.memory_threshold:
         return None
+    if _is_perhaps_deep(text):
+        return None
     try:
-        check_utf8(text)
-        if deeper_than(text, MAX_DEPTH):
-            return None
+        # As little as possible before it is known that there are such strings: without any, all is looked at again.
         decoded = _VALUES.decode(text)
         long = _long_strings(decoded, rules)
-        return _wrapped(text, decoded, long, rules) if long else None
-    except (RecursionError, msgspec.MsgspecError, InvalidContextError, InvalidDescriptorError):
+        if not long:
+            return None
+        check_utf8(text)
+        return _wrapped(text, decoded, long, rules)
+    except (RecursionError, msgspec.MsgspecError, UnicodeDecodeError, InvalidContextError, InvalidDescriptorError):
         return None
+
+
+def _is_perhaps_deep(text: bytes) -> bool:
+    """Whether a text nests too deep; also where that would take long to tell, and a long string is not likely."""
+    if opens_at_most(text, MAX_DEPTH):
+        return False
+    # Many brackets and many quotes: objects and arrays, most likely. Few quotes: a log, say, in one string.
+    return text.count(b'"') * _BYTES_A_QUOTE > len(text) or deeper_than(text, MAX_DEPTH)
 
 
 def _long_strings(decoded: dict[str, msgspec.Raw], rules: StorageRules) -> list[LargeValue]:

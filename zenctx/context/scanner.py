@@ -186,7 +186,7 @@ def deeper_than(text: bytes, levels: int) -> bool:
 
     In a text that is not valid, whatever is valid up to the first fault is judged rightly.
     """
-    if _opens_at_most(text, min(levels, _FEW)):
+    if opens_at_most(text, min(levels, _FEW)):
         return False
     if len(text) < _LONG and text.count(b"[") + text.count(b"{") <= levels:
         return False
@@ -196,8 +196,8 @@ def deeper_than(text: bytes, levels: int) -> bool:
     return max(accumulate(map(_LEVELS.__getitem__, brackets)), default=0) > levels
 
 
-def _opens_at_most(text: bytes, left: int) -> bool:
-    """Whether a text has so few opening brackets; no longer looked for once there is one more."""
+def opens_at_most(text: bytes, left: int) -> bool:
+    """Tells whether a text has at most `left` opening brackets, those in strings counted, too; linear in `left`."""
     for bracket in (b"[", b"{"):
         at = text.find(bracket)
         while at >= 0:

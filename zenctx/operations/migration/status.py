@@ -53,7 +53,7 @@ class Status(Progress):
         self._rows = self._bytes = 0
         self._total = total
         self._started = monotonic()
-        self._recent = deque([(self._started, 0)])
+        self._recent = deque()
         self._inner.start(total, unit)
 
     def advance(self, n: int, bytes_: int = 0) -> None:
@@ -91,7 +91,10 @@ class Status(Progress):
         }
 
     def _speed(self) -> float | None:
-        """Rows a second of the last half minute, as far as they were counted meanwhile."""
+        """Rows a second of the last half minute, from the first time that they were counted.
+
+        What an earlier migration has done is passed over in a moment, at the beginning, and says nothing of the rest.
+        """
         recent, now, rows = self._recent, monotonic(), self._rows
         while len(recent) > 1 and now - recent[0][0] > _RECENT_SECONDS:
             recent.popleft()
