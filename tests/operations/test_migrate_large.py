@@ -13,6 +13,7 @@ from tests.operations.world import LEGACY, World, make_world
 from tests.support.rows import compact
 from zenctx.errors import RefusedError, SettingsError
 from zenctx.operations.db import bind_directory
+from zenctx.store.durable import PendingFile
 
 SHORT, TEXT, REPORT, ARCHIVE, LOG = "short", "text é", "report", "archive/../x", "log"
 CONTEXT = {
@@ -108,6 +109,19 @@ def test_every_descriptor_has_a_file_of_its_own(world: World) -> None:
     named = [descriptor["locator"] for run in runs for descriptor in json.loads(world.rows.text(run) or b"").values()]
     assert len(set(named)) == 4
     assert len(world.files()) == 8
+
+
+def test_files_do_not_stay_in_the_memory_of_the_system(sqlite_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a whole migration would drive out the pages of a database on the same host."""
+    left: list[PendingFile] = []
+
+    def leave(pending: PendingFile) -> None:
+        left.append(pending)
+
+    monkeypatch.setattr(PendingFile, "leave_memory", leave)
+    sqlite_world.rows.add_all([compact({"a": "x" * 3_000_000, "b": "y" * 3_000_000})] * 2)
+    outcome = sqlite_world.migrate()
+    assert outcome.report.summary.files == len(left) == 4
 
 
 def test_files_are_for_the_engine_to_read_and_for_nobody_to_change(sqlite_world: World) -> None:

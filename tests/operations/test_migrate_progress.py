@@ -28,13 +28,25 @@ def test_without_any_there_is_nothing_to_show(world: World) -> None:
     assert shown(world) == ([], 0)
 
 
-def test_the_time_left_goes_by_two_speeds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That since the sweep began, and that of the last half minute; who waits has neither."""
-    clock = [0.0]
-    monkeypatch.setattr(status, "monotonic", lambda: clock[0])
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Give the seconds that have gone by, to be changed."""
+    seconds = [0.0]
+    monkeypatch.setattr(status, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+@pytest.fixture
+def told(world: World, clock: list[float]) -> Status:
+    """Give the status of a migration that has just begun."""
+    del clock
     with world.database.connect() as connection:
         plan = migrate.plan(world.database, connection, world.settings, MigrationRequest())
-    told = Status(SILENT, plan)
+    return Status(SILENT, plan)
+
+
+def test_the_time_left_goes_by_two_speeds(told: Status, clock: list[float]) -> None:
+    """That since the sweep began, and that of the last half minute; who waits has neither."""
     told.start(10_000, "rows")
     counts = told.counts()
     for _ in range(20):
@@ -49,13 +61,8 @@ def test_the_time_left_goes_by_two_speeds(world: World, monkeypatch: pytest.Monk
     assert seconds_left(told.counts()) is None
 
 
-def test_what_was_done_before_says_little_of_the_time_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_done_before_says_little_of_the_time_left(told: Status, clock: list[float]) -> None:
     """It is passed over at once, which is not the speed of the rest."""
-    clock = [0.0]
-    monkeypatch.setattr(status, "monotonic", lambda: clock[0])
-    with world.database.connect() as connection:
-        plan = migrate.plan(world.database, connection, world.settings, MigrationRequest())
-    told = Status(SILENT, plan)
     told.start(1000, "rows")
     told.advance(600)
     for now in (3.0, 6.0):

@@ -197,7 +197,7 @@ def deeper_than(text: bytes, levels: int) -> bool:
 
 
 def opens_at_most(text: bytes, left: int) -> bool:
-    """Tells whether a text has at most `left` opening brackets, those in strings counted, too; linear in `left`."""
+    """Tells whether a text has at most `left` opening brackets, those in strings, too; stops at the first one more."""
     for bracket in (b"[", b"{"):
         at = text.find(bracket)
         while at >= 0:
